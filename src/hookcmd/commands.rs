@@ -1,0 +1,263 @@
+//! Hook commands with types: one method per command line that a charm needs.
+
+use std::collections::BTreeMap;
+
+use charms_reactive_core::{ApplicationName, Databag, EndpointName, RelationId, UnitName, WorkloadStatus};
+use serde_json::{Map, Value};
+
+use crate::{Answer, CommandError, HookCommands, Request};
+
+/// How severe a message in Juju's log is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogLevel {
+    /// For the author of the framework.
+    Trace,
+    /// For the author of the charm.
+    Debug,
+    /// For the operator.
+    Info,
+    /// Something the operator should look at.
+    Warning,
+    /// The hook failed.
+    Error,
+}
+
+impl LogLevel {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Trace => "TRACE",
+            Self::Debug => "DEBUG",
+            Self::Info => "INFO",
+            Self::Warning => "WARNING",
+            Self::Error => "ERROR",
+        }
+    }
+}
+
+/// Whose databag is meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Party {
+    /// A unit's.
+    Unit(UnitName),
+    /// An application's.
+    Application(ApplicationName),
+}
+
+/// Arguments longer than this are cut: one argument of a program may have 128 KiB on Linux.
+const ARG_BYTES_MAX: usize = 100_000;
+
+/// Every hook command the framework uses, on top of any backend.
+///
+/// # Errors
+///
+/// All methods give [`CommandError::Start`] when the backend cannot run the command,
+/// [`CommandError::Refused`] when it ran and did not end with code 0, and those that answer
+/// something, [`CommandError::Answer`] when it is not the JSON that Juju documents.
+///
+/// # Source
+///
+/// `internal/worker/uniter/runner/jujuc` of Juju, one file a command.
+pub trait Commands: HookCommands {
+    /// The relations of `endpoint`, in Juju's order.
+    fn relation_ids(&mut self, endpoint: &EndpointName) -> Result<Vec<RelationId>, CommandError> {
+        let request = Request::new("relation-ids", ["--format=json", endpoint.as_str()]);
+        parse_names(self.text_list(&request)?, &request, |text| {
+            // Old agents wrote the bare number.
+            match text.contains(':') {
+                true => RelationId::parse(text),
+                false => RelationId::parse(&format!("{endpoint}:{text}")),
+            }
+        })
+    }
+
+    /// The remote units of a relation, as this hook is shown them.
+    fn relation_list(&mut self, relation: &RelationId) -> Result<Vec<UnitName>, CommandError> {
+        let request = Request::new("relation-list", ["--format=json", "-r"]).arg(relation.to_string());
+        parse_names(self.text_list(&request)?, &request, UnitName::parse)
+    }
+
+    /// The name of the remote application of a relation; `None` on agents that do not tell.
+    fn relation_application(
+        &mut self,
+        relation: &RelationId,
+    ) -> Result<Option<ApplicationName>, CommandError> {
+        let request =
+            Request::new("relation-list", ["--format=json", "--app", "-r"]).arg(relation.to_string());
+        match self.json::<Option<ApplicationName>>(&request) {
+            Ok(answer) => Ok(answer),
+            Err(CommandError::Refused { code: 2, .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// All that is in a databag of a relation.
+    fn relation_get(&mut self, relation: &RelationId, party: &Party) -> Result<Databag, CommandError> {
+        let request = Request::new("relation-get", ["--format=json", "-r"]).arg(relation.to_string());
+        let request = match party {
+            Party::Unit(unit) => request.arg("-").arg(unit.to_string()),
+            Party::Application(application) => request.arg("--app").arg("-").arg(application.to_string()),
+        };
+        Ok(self.json::<Option<Databag>>(&request)?.unwrap_or_default())
+    }
+
+    /// Writes `changes` into our unit's databag, or our application's; an empty value removes its key.
+    ///
+    /// The data goes through standard input, as JSON (which is YAML), so that neither its size nor
+    /// the list of processes is a concern.
+    fn relation_set(
+        &mut self,
+        relation: &RelationId,
+        is_application: bool,
+        changes: &BTreeMap<String, String>,
+    ) -> Result<(), CommandError> {
+        let mut request = Request::new("relation-set", ["-r"]).arg(relation.to_string());
+        if is_application {
+            request = request.arg("--app");
+        }
+        self.run(&request.arg("--file").arg("-").stdin(json_bytes(changes)))
+    }
+
+    /// The options that have a value, set or default.
+    fn config_get(&mut self) -> Result<Map<String, Value>, CommandError> {
+        let request = Request::new("config-get", ["--all", "--format=json"]);
+        Ok(self.json::<Option<Map<String, Value>>>(&request)?.unwrap_or_default())
+    }
+
+    /// Whether this unit leads; true is a promise for thirty seconds.
+    fn is_leader(&mut self) -> Result<bool, CommandError> {
+        self.json(&Request::new("is-leader", ["--format=json"]))
+    }
+
+    /// Everything in the unit's state.
+    fn state_get(&mut self) -> Result<BTreeMap<String, String>, CommandError> {
+        let request = Request::new("state-get", ["--format=json"]);
+        Ok(self.json::<Option<BTreeMap<String, String>>>(&request)?.unwrap_or_default())
+    }
+
+    /// Writes `changes` into the unit's state, at the end of the hook.
+    fn state_set(&mut self, changes: &BTreeMap<String, String>) -> Result<(), CommandError> {
+        self.run(&Request::new("state-set", ["--file", "-"]).stdin(json_bytes(changes)))
+    }
+
+    /// Removes a key of the unit's state, at the end of the hook.
+    fn state_delete(&mut self, key: &str) -> Result<(), CommandError> {
+        self.run(&Request::new("state-delete", [key]))
+    }
+
+    /// Shows a workload status, at once.
+    fn status_set(&mut self, status: WorkloadStatus, message: &str) -> Result<(), CommandError> {
+        self.run(&Request::new("status-set", ["--", status.as_str(), clipped(message)]))
+    }
+
+    /// Shows a status of the whole application, at once; only the leader may.
+    fn application_status_set(&mut self, status: WorkloadStatus, message: &str) -> Result<(), CommandError> {
+        self.run(&Request::new("status-set", ["--application", "--", status.as_str(), clipped(message)]))
+    }
+
+    /// Tells the version of the workload.
+    fn application_version_set(&mut self, version: &str) -> Result<(), CommandError> {
+        self.run(&Request::new("application-version-set", ["--", clipped(version)]))
+    }
+
+    /// Writes to Juju's log, at once; a long message in several records.
+    fn juju_log(&mut self, level: LogLevel, message: &str) -> Result<(), CommandError> {
+        let mut rest = message;
+        while !rest.is_empty() {
+            let part = clipped(rest);
+            self.run(&Request::new("juju-log", ["-l", level.as_str(), "--", part]))?;
+            rest = &rest[part.len()..];
+        }
+        Ok(())
+    }
+
+    /// Opens a port, for example `9090/tcp`.
+    fn open_port(&mut self, port: &str) -> Result<(), CommandError> {
+        self.run(&Request::new("open-port", [port]))
+    }
+
+    /// Closes a port, for example `9090/tcp`.
+    fn close_port(&mut self, port: &str) -> Result<(), CommandError> {
+        self.run(&Request::new("close-port", [port]))
+    }
+
+    /// The open ports of the unit, for example `9090/tcp`.
+    fn opened_ports(&mut self) -> Result<Vec<String>, CommandError> {
+        self.text_list(&Request::new("opened-ports", ["--format=json"]))
+    }
+
+    /// The parameters of the running action.
+    fn action_get(&mut self) -> Result<Map<String, Value>, CommandError> {
+        let request = Request::new("action-get", ["--format=json"]);
+        Ok(self.json::<Option<Map<String, Value>>>(&request)?.unwrap_or_default())
+    }
+
+    /// Adds to the result of the running action; dots in a key make maps.
+    fn action_set(&mut self, results: &BTreeMap<String, String>) -> Result<(), CommandError> {
+        let request = results.iter().fold(Request::new("action-set", []), |request, (key, value)| {
+            request.arg(format!("{key}={}", clipped(value)))
+        });
+        self.run(&request)
+    }
+
+    /// Marks the running action as failed.
+    fn action_fail(&mut self, message: &str) -> Result<(), CommandError> {
+        self.run(&Request::new("action-fail", ["--", clipped(message)]))
+    }
+
+    /// Shows progress of the running action, at once.
+    fn action_log(&mut self, message: &str) -> Result<(), CommandError> {
+        self.run(&Request::new("action-log", ["--", clipped(message)]))
+    }
+
+    /// Runs a command that answers nothing.
+    fn run(&mut self, request: &Request) -> Result<(), CommandError> {
+        self.checked(request).map(drop)
+    }
+
+    /// Runs a command and takes its answer if it ended well.
+    fn checked(&mut self, request: &Request) -> Result<Answer, CommandError> {
+        let answer = self.call(request)?;
+        if answer.code == 0 {
+            return Ok(answer);
+        }
+        let stderr = String::from_utf8_lossy(&answer.stderr).trim_end().to_owned();
+        Err(CommandError::Refused { command: request.to_string(), code: answer.code, stderr })
+    }
+
+    /// Runs a command and reads its answer as JSON; no output at all is null.
+    fn json<T: serde::de::DeserializeOwned>(&mut self, request: &Request) -> Result<T, CommandError> {
+        let answer = self.checked(request)?;
+        let text = answer.stdout.trim_ascii();
+        serde_json::from_slice(if text.is_empty() { b"null" } else { text })
+            .map_err(|source| CommandError::Answer { command: request.to_string(), source })
+    }
+
+    /// Runs a command that answers a list of texts; null is an empty one.
+    fn text_list(&mut self, request: &Request) -> Result<Vec<String>, CommandError> {
+        Ok(self.json::<Option<Vec<String>>>(request)?.unwrap_or_default())
+    }
+}
+
+impl<T: HookCommands + ?Sized> Commands for T {}
+
+/// The first part of `text` that fits into one argument, cut between characters.
+fn clipped(text: &str) -> &str {
+    &text[..text.floor_char_boundary(ARG_BYTES_MAX)]
+}
+
+fn json_bytes(map: &BTreeMap<String, String>) -> Vec<u8> {
+    serde_json::to_vec(map).expect("a map of texts is JSON")
+}
+
+/// Parses each text of a list, as the answer of `request`.
+fn parse_names<T, E: std::fmt::Display>(
+    texts: Vec<String>,
+    request: &Request,
+    parse: impl Fn(&str) -> Result<T, E>,
+) -> Result<Vec<T>, CommandError> {
+    let wrong = |error: E| CommandError::Answer {
+        command: request.to_string(),
+        source: serde::de::Error::custom(error),
+    };
+    texts.iter().map(|text| parse(text).map_err(wrong)).collect()
+}

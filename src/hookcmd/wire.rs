@@ -1,0 +1,1 @@
+//! The bytes of the unit agent's hook-command socket.
