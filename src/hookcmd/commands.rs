@@ -61,11 +61,12 @@ pub trait Commands: HookCommands {
     /// The relations of `endpoint`, in Juju's order.
     fn relation_ids(&mut self, endpoint: &EndpointName) -> Result<Vec<RelationId>, CommandError> {
         let request = Request::new("relation-ids", ["--format=json", endpoint.as_str()]);
-        parse_names(self.text_list(&request)?, &request, |text| {
+        parse_names(&self.text_list(&request)?, &request, |text| {
             // Old agents wrote the bare number.
-            match text.contains(':') {
-                true => RelationId::parse(text),
-                false => RelationId::parse(&format!("{endpoint}:{text}")),
+            if text.contains(':') {
+                RelationId::parse(text)
+            } else {
+                RelationId::parse(&format!("{endpoint}:{text}"))
             }
         })
     }
@@ -73,7 +74,7 @@ pub trait Commands: HookCommands {
     /// The remote units of a relation, as this hook is shown them.
     fn relation_list(&mut self, relation: &RelationId) -> Result<Vec<UnitName>, CommandError> {
         let request = Request::new("relation-list", ["--format=json", "-r"]).arg(relation.to_string());
-        parse_names(self.text_list(&request)?, &request, UnitName::parse)
+        parse_names(&self.text_list(&request)?, &request, UnitName::parse)
     }
 
     /// The name of the remote application of a relation; `None` on agents that do not tell.
@@ -146,17 +147,20 @@ pub trait Commands: HookCommands {
 
     /// Shows a workload status, at once.
     fn status_set(&mut self, status: WorkloadStatus, message: &str) -> Result<(), CommandError> {
-        self.run(&Request::new("status-set", ["--", status.as_str(), clipped(message)]))
+        self.run(&with_text(Request::new("status-set", []), &[status.as_str(), clipped(message)]))
     }
 
     /// Shows a status of the whole application, at once; only the leader may.
     fn application_status_set(&mut self, status: WorkloadStatus, message: &str) -> Result<(), CommandError> {
-        self.run(&Request::new("status-set", ["--application", "--", status.as_str(), clipped(message)]))
+        self.run(&with_text(
+            Request::new("status-set", ["--application"]),
+            &[status.as_str(), clipped(message)],
+        ))
     }
 
     /// Tells the version of the workload.
     fn application_version_set(&mut self, version: &str) -> Result<(), CommandError> {
-        self.run(&Request::new("application-version-set", ["--", clipped(version)]))
+        self.run(&with_text(Request::new("application-version-set", []), &[clipped(version)]))
     }
 
     /// Writes to Juju's log, at once; a long message in several records.
@@ -164,7 +168,7 @@ pub trait Commands: HookCommands {
         let mut rest = message;
         while !rest.is_empty() {
             let part = clipped(rest);
-            self.run(&Request::new("juju-log", ["-l", level.as_str(), "--", part]))?;
+            self.run(&with_text(Request::new("juju-log", ["-l", level.as_str()]), &[part]))?;
             rest = &rest[part.len()..];
         }
         Ok(())
@@ -201,12 +205,12 @@ pub trait Commands: HookCommands {
 
     /// Marks the running action as failed.
     fn action_fail(&mut self, message: &str) -> Result<(), CommandError> {
-        self.run(&Request::new("action-fail", ["--", clipped(message)]))
+        self.run(&with_text(Request::new("action-fail", []), &[clipped(message)]))
     }
 
     /// Shows progress of the running action, at once.
     fn action_log(&mut self, message: &str) -> Result<(), CommandError> {
-        self.run(&Request::new("action-log", ["--", clipped(message)]))
+        self.run(&with_text(Request::new("action-log", []), &[clipped(message)]))
     }
 
     /// Runs a command that answers nothing.
@@ -240,6 +244,13 @@ pub trait Commands: HookCommands {
 
 impl<T: HookCommands + ?Sized> Commands for T {}
 
+/// `request` with positional texts; `--` comes before them only where one could be taken for a flag.
+fn with_text(request: Request, texts: &[&str]) -> Request {
+    let is_like_flag = texts.iter().any(|text| text.starts_with('-'));
+    let request = if is_like_flag { request.arg("--") } else { request };
+    texts.iter().fold(request, |request, text| request.arg(*text))
+}
+
 /// The first part of `text` that fits into one argument, cut between characters.
 fn clipped(text: &str) -> &str {
     &text[..text.floor_char_boundary(ARG_BYTES_MAX)]
@@ -251,7 +262,7 @@ fn json_bytes(map: &BTreeMap<String, String>) -> Vec<u8> {
 
 /// Parses each text of a list, as the answer of `request`.
 fn parse_names<T, E: std::fmt::Display>(
-    texts: Vec<String>,
+    texts: &[String],
     request: &Request,
     parse: impl Fn(&str) -> Result<T, E>,
 ) -> Result<Vec<T>, CommandError> {
