@@ -12,6 +12,7 @@ pub mod databag;
 pub mod digest;
 pub mod flag;
 pub mod hook;
+pub mod json;
 pub mod metadata;
 pub mod name;
 pub mod status;

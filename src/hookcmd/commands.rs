@@ -35,7 +35,7 @@ impl LogLevel {
 }
 
 /// Whose databag is meant.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Party {
     /// A unit's.
     Unit(UnitName),

@@ -1,1 +1,52 @@
-//! runtime
+//! From an event of Juju to its effects: one dispatch of a charm.
+//!
+//! ```text
+//! run        main to exit code
+//!   context    environment -> Context           the only reader of variables
+//!   commit     State::load: flags, records      one `state-get`
+//!   automatic  config, leadership, endpoints    flags that the framework sets
+//!   dispatch   handlers, round by round         they read `model`, and add to `plan`
+//!   commit     files, relation data, state      the only part that changes anything
+//! ```
+//!
+//! A charm is an [`App`]: handlers with [conditions](condition), [triggers](trigger), actions.  A handler
+//! gets a [`Hook`], from which it reaches its [endpoints](endpoint).  Authors of interfaces implement
+//! [`Interface`] and [`Manage`], and take typed requests and responses from [`exchange`].
+
+mod automatic;
+pub mod charm;
+mod commit;
+pub mod condition;
+pub mod context;
+mod dispatch;
+pub mod endpoint;
+pub mod exchange;
+mod file;
+mod handler;
+mod hook;
+pub mod interface;
+pub mod key_list;
+mod log_buffer;
+mod model;
+pub mod plan;
+pub mod prelude;
+mod record;
+pub mod relation;
+mod run;
+mod store;
+pub mod trigger;
+pub mod view;
+
+pub use automatic::{CHANGED_FLAGS_MAX, CONFIG_CHANGED, IS_LEADER, SERIES_UPGRADE};
+pub use charm::{App, Charm};
+pub use context::{Context, ContextError};
+pub use dispatch::{DispatchError, ROUNDS_MAX, TRIGGER_DEPTH_MAX};
+pub use endpoint::{Endpoint, EndpointKey};
+pub use file::{FileEffect, FileError};
+pub use handler::HandlerError;
+pub use hook::Hook;
+pub use interface::{Interface, Manage};
+pub use log_buffer::LOG_BYTES_MAX;
+pub use record::{DEPARTED_BYTES_MAX, DEPARTED_UNITS_MAX, RECORD_BYTES_MAX};
+pub use run::{dispatch, run};
+pub use store::{Store, StoreError, VALUE_BYTES_MAX};

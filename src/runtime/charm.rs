@@ -1,0 +1,229 @@
+//! A charm: what it is to Juju, what it does and when.
+
+use std::rc::Rc;
+
+use charms_reactive_core::{EndpointName, Metadata};
+use serde_json::{Map, Value};
+
+use crate::Hook;
+use crate::condition::Condition;
+use crate::endpoint::{Endpoint, EndpointKey};
+use crate::handler::{Handler, HandlerError, short_name};
+use crate::interface::{Interface, Manage};
+use crate::store::Store;
+use crate::trigger::Trigger;
+
+/// The options of a charm, typed; `charm!` makes one from `config.yaml`.
+pub trait FromConfig: Sized {
+    /// Takes the options from what `config-get` answered.
+    fn from_config(config: &Map<String, Value>) -> Result<Self, ValueError>;
+}
+
+/// The parameters of an action, typed; `charm!` makes one for each action of `actions.yaml`.
+pub trait FromParameters: Sized {
+    /// Takes the parameters from what `action-get` answered.
+    fn from_parameters(parameters: &Map<String, Value>) -> Result<Self, ValueError>;
+}
+
+/// An option or a parameter is not of its type.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{name}` is `{found}`, expected {expected}")]
+pub struct ValueError {
+    /// The name of the option or the parameter.
+    pub name: String,
+    /// What was found, as JSON.
+    pub found: String,
+    /// What was expected.
+    pub expected: String,
+}
+
+/// The value of option or parameter `name` as a `T`; null and a missing one are None.
+///
+/// # Errors
+///
+/// [`ValueError`] with `expected` when it has another type, or is missing and `T` is not an `Option`.
+pub fn typed_value<T: serde::de::DeserializeOwned>(
+    values: &Map<String, Value>,
+    name: &str,
+    expected: &str,
+) -> Result<T, ValueError> {
+    let value = values.get(name).unwrap_or(&Value::Null);
+    T::deserialize(value).map_err(|_| ValueError {
+        name: name.to_owned(),
+        found: value.to_string(),
+        expected: expected.to_owned(),
+    })
+}
+
+/// An action of a charm as a constant, with the type of its parameters.
+pub struct ActionKey<P> {
+    name: &'static str,
+    parameters: std::marker::PhantomData<fn() -> P>,
+}
+
+impl<P: FromParameters> ActionKey<P> {
+    /// The action of this name.
+    pub const fn new(name: &'static str) -> Self {
+        Self { name, parameters: std::marker::PhantomData }
+    }
+}
+
+/// An option of a charm as a constant: the names of its automatic flags.
+///
+/// | Flag | Set | Cleared |
+/// |---|---|---|
+/// | `config.changed.OPTION` | the value differs from that of the last dispatch that ended well | at the end of the dispatch |
+/// | `config.set.OPTION` | the value is neither empty, nor zero, nor false | otherwise |
+/// | `config.default.OPTION` | the value is the default | otherwise |
+#[derive(Clone, Copy, Debug)]
+pub struct OptionKey(&'static str);
+
+impl OptionKey {
+    /// The option of this name.
+    pub const fn new(name: &'static str) -> Self {
+        Self(name)
+    }
+
+    /// The name of the option.
+    pub const fn name(self) -> &'static str {
+        self.0
+    }
+
+    /// Set in the dispatch in which the value changed.
+    pub fn changed(self) -> charms_reactive_core::Flag {
+        format!("config.changed.{}", self.0).into()
+    }
+
+    /// Set while the option has a value that is neither empty, nor zero, nor false.
+    pub fn set(self) -> charms_reactive_core::Flag {
+        format!("config.set.{}", self.0).into()
+    }
+
+    /// Set while the option has its default value.
+    pub fn default(self) -> charms_reactive_core::Flag {
+        format!("config.default.{}", self.0).into()
+    }
+}
+
+/// What implements the interface of an endpoint.
+#[derive(Clone)]
+pub(crate) struct Binding {
+    pub(crate) name: EndpointName,
+    pub(crate) make: fn(Endpoint) -> Box<dyn Manage>,
+}
+
+/// What a charm is to Juju, and which types implement its interfaces; `charm!` makes it.
+#[derive(Clone, Default)]
+pub struct Charm {
+    metadata: Metadata,
+    bindings: Vec<Binding>,
+}
+
+impl Charm {
+    /// A charm with these options and actions, and no endpoints yet.
+    pub fn new(metadata: Metadata) -> Self {
+        Self { metadata: Metadata { endpoints: Vec::new(), ..metadata }, bindings: Vec::new() }
+    }
+
+    /// The same with one more endpoint.
+    #[must_use]
+    pub fn endpoint<T: Interface>(mut self, key: EndpointKey<T>) -> Self {
+        self.metadata.endpoints.push(key.spec());
+        self.bindings.push(Binding { name: key.name(), make: |endpoint| Box::new(T::new(endpoint)) });
+        self
+    }
+}
+
+type RunAction = Box<dyn Fn(&mut Hook) -> Result<(), HandlerError>>;
+
+/// The whole charm: what runs, and when.
+///
+/// ```
+/// use charms_reactive_runtime::prelude::*;
+///
+/// const INSTALLED: Flag = Flag::new("web.installed");
+///
+/// fn app() -> App {
+///     App::new(Charm::default())
+///         .handler(install, none([INSTALLED]))
+///         .handler(ready, when(INSTALLED))
+/// }
+///
+/// fn install(hook: &mut Hook) -> Result<(), HandlerError> {
+///     hook.set(INSTALLED);
+///     Ok(())
+/// }
+///
+/// fn ready(hook: &mut Hook) -> Result<(), HandlerError> {
+///     hook.status(Active("ready"));
+///     Ok(())
+/// }
+/// ```
+pub struct App {
+    pub(crate) metadata: Rc<Metadata>,
+    /// Sorted by the name of the endpoint: the order of their automatic flags.
+    pub(crate) bindings: Vec<Binding>,
+    pub(crate) handlers: Vec<Handler>,
+    pub(crate) triggers: Vec<Trigger>,
+    pub(crate) actions: Vec<(&'static str, RunAction)>,
+    pub(crate) store: Store,
+}
+
+impl App {
+    /// A charm that does nothing yet.
+    pub fn new(charm: Charm) -> Self {
+        let mut bindings = charm.bindings;
+        bindings.sort_by(|left, right| left.name.cmp(&right.name));
+        Self {
+            metadata: Rc::new(charm.metadata),
+            bindings,
+            handlers: Vec::new(),
+            triggers: Vec::new(),
+            actions: Vec::new(),
+            store: Store::default(),
+        }
+    }
+
+    /// Runs `run` whenever `condition` holds.  Handlers run in the order in which they are given.
+    #[must_use]
+    pub fn handler<F>(mut self, run: F, condition: impl Into<Condition>) -> Self
+    where
+        F: Fn(&mut Hook) -> Result<(), HandlerError> + 'static,
+    {
+        let name = short_name(&run);
+        self.handlers.push(Handler { name, condition: condition.into(), run: Box::new(run) });
+        self
+    }
+
+    /// Changes flags when a flag changes, before any handler is considered.
+    #[must_use]
+    pub fn trigger(mut self, trigger: Trigger) -> Self {
+        self.triggers.push(trigger);
+        self
+    }
+
+    /// Runs `run` for an action.
+    ///
+    /// Then the handlers run whose flags the action changed.  An error makes the action fail with its
+    /// message; nothing of its plan is done then, and the unit is not in error.
+    #[must_use]
+    pub fn action<P, F>(mut self, key: ActionKey<P>, run: F) -> Self
+    where
+        P: FromParameters,
+        F: Fn(&mut Hook, P) -> Result<(), HandlerError> + 'static,
+    {
+        let run = move |hook: &mut Hook| {
+            let parameters = P::from_parameters(&*hook.dispatch.model.action()?)?;
+            run(hook, parameters)
+        };
+        self.actions.push((key.name, Box::new(run)));
+        self
+    }
+
+    /// Keeps the state elsewhere than in Juju's unit state.
+    #[must_use]
+    pub fn store(mut self, store: Store) -> Self {
+        self.store = store;
+        self
+    }
+}

@@ -1,0 +1,201 @@
+//! Conditions: what must hold for a handler to be due.
+
+use charms_reactive_core::{Flag, FlagSet, HookEvent};
+
+/// One part of a condition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Term {
+    All(Vec<Flag>),
+    Any(Vec<Flag>),
+    None(Vec<Flag>),
+    NotAll(Vec<Flag>),
+}
+
+impl Term {
+    fn flags(&self) -> &[Flag] {
+        match self {
+            Self::All(flags) | Self::Any(flags) | Self::None(flags) | Self::NotAll(flags) => flags,
+        }
+    }
+
+    fn holds(&self, set: &FlagSet) -> bool {
+        let mut flags = self.flags().iter();
+        match self {
+            Self::All(_) => flags.all(|flag| set.is_set(flag)),
+            Self::Any(_) => flags.any(|flag| set.is_set(flag)),
+            Self::None(_) => !flags.any(|flag| set.is_set(flag)),
+            Self::NotAll(_) => !flags.all(|flag| set.is_set(flag)),
+        }
+    }
+}
+
+/// What must hold for a handler to be due: flags, or a hook, or both.
+///
+/// Built by [`when`], [`all`], [`any`], [`none`], [`not_all`] and [`on`], joined by
+/// [`Condition::and`] and [`Condition::and_not`].
+///
+/// A condition without a hook is looked at in the rounds after the hook handlers; one with a hook only
+/// before them, in the hook itself.
+///
+/// # Example
+///
+/// ```
+/// use charms_reactive_runtime::prelude::*;
+///
+/// const INSTALLED: Flag = Flag::new("web.installed");
+/// const RUNNING: Flag = Flag::new("web.running");
+/// const STOPPED: Flag = Flag::new("web.stopped");
+///
+/// let condition = when(INSTALLED).and_not(RUNNING).and(none([STOPPED]));
+/// assert_eq!(condition.to_string(), "web.installed, not web.running, not web.stopped");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Condition {
+    hooks: Vec<HookEvent>,
+    terms: Vec<Term>,
+}
+
+/// Holds while `flag` is set.
+pub fn when(condition: impl Into<Condition>) -> Condition {
+    condition.into()
+}
+
+/// Holds while every one of `flags` is set.
+pub fn all<const N: usize>(flags: [Flag; N]) -> Condition {
+    const { assert!(N > 0, "a condition needs a flag: one without would hold for ever") }
+    Condition::of(Term::All(flags.into()))
+}
+
+/// Holds while at least one of `flags` is set.
+pub fn any<const N: usize>(flags: [Flag; N]) -> Condition {
+    const { assert!(N > 0, "a condition needs a flag: one without could never hold") }
+    Condition::of(Term::Any(flags.into()))
+}
+
+/// Holds while none of `flags` is set.
+pub fn none<const N: usize>(flags: [Flag; N]) -> Condition {
+    const { assert!(N > 0, "a condition needs a flag: one without would hold for ever") }
+    Condition::of(Term::None(flags.into()))
+}
+
+/// Holds while at least one of `flags` is not set.
+pub fn not_all<const N: usize>(flags: [Flag; N]) -> Condition {
+    const { assert!(N > 0, "a condition needs a flag: one without could never hold") }
+    Condition::of(Term::NotAll(flags.into()))
+}
+
+/// Holds in this hook.
+pub fn on(event: HookEvent) -> Condition {
+    Condition { hooks: vec![event], terms: Vec::new() }
+}
+
+impl Condition {
+    fn of(term: Term) -> Self {
+        Self { hooks: Vec::new(), terms: vec![term] }
+    }
+
+    /// Holds while both hold.
+    #[must_use]
+    pub fn and(mut self, other: impl Into<Condition>) -> Self {
+        let other = other.into();
+        self.terms.extend(other.terms);
+        self.hooks.extend(other.hooks);
+        self
+    }
+
+    /// Holds while this holds and `flag` is not set.
+    #[must_use]
+    pub fn and_not(self, flag: Flag) -> Self {
+        self.and(none([flag]))
+    }
+
+    /// Holds in this hook too: for conditions that [`on`] began.
+    #[must_use]
+    pub fn or_on(mut self, event: HookEvent) -> Self {
+        self.hooks.push(event);
+        self
+    }
+
+    /// The hooks it is for; empty when it is about flags alone.
+    pub(crate) fn hooks(&self) -> &[HookEvent] {
+        &self.hooks
+    }
+
+    /// Whether the flags are as they must be.
+    pub(crate) fn holds(&self, set: &FlagSet) -> bool {
+        self.terms.iter().all(|term| term.holds(set))
+    }
+
+    /// Every flag that it looks at.
+    pub(crate) fn flags(&self) -> impl Iterator<Item = &Flag> {
+        self.terms.iter().flat_map(|term| term.flags())
+    }
+}
+
+impl From<Flag> for Condition {
+    fn from(flag: Flag) -> Self {
+        Self::of(Term::All(vec![flag]))
+    }
+}
+
+impl From<HookEvent> for Condition {
+    fn from(event: HookEvent) -> Self {
+        on(event)
+    }
+}
+
+impl std::fmt::Display for Condition {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names = |flags: &[Flag]| flags.iter().map(Flag::as_str).collect::<Vec<_>>().join(", ");
+        let hooks = self.hooks.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ");
+        let terms = self.terms.iter().map(|term| match term {
+            Term::All(flags) => names(flags),
+            Term::None(flags) if flags.len() == 1 => {
+                format!("not {}", names(flags))
+            }
+            Term::Any(flags) => format!("any of ({})", names(flags)),
+            Term::None(flags) => format!("none of ({})", names(flags)),
+            Term::NotAll(flags) => format!("not all of ({})", names(flags)),
+        });
+        let parts: Vec<String> =
+            (!hooks.is_empty()).then(|| format!("in {hooks}")).into_iter().chain(terms).collect();
+        f.write_str(&parts.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: Flag = Flag::new("a");
+    const B: Flag = Flag::new("b");
+
+    /// Under which of the four settings of `a` and `b` does `condition` hold?
+    fn table(condition: &Condition) -> String {
+        [&[][..], &["a"], &["b"], &["a", "b"]]
+            .map(|names| {
+                let set = FlagSet::from_saved(names.iter().map(|name| (*name).to_owned()));
+                if condition.holds(&set) { '+' } else { '-' }
+            })
+            .iter()
+            .collect()
+    }
+
+    #[test]
+    fn conditions_hold_as_their_names_say() {
+        //                                      none a b both
+        assert_eq!(table(&all([A, B])), /*  */ "---+");
+        assert_eq!(table(&any([A, B])), /*  */ "-+++");
+        assert_eq!(table(&none([A, B])), /* */ "+---");
+        assert_eq!(table(&not_all([A, B])), /**/ "+++-");
+        assert_eq!(table(&when(A).and_not(B)), "-+--");
+        assert_eq!(table(&any([A, B]).and(not_all([A, B]))), "-++-");
+    }
+
+    #[test]
+    fn a_condition_prints_as_it_reads() {
+        let condition = on(HookEvent::Install).or_on(HookEvent::Start).and(A).and_not(B);
+        assert_eq!(condition.to_string(), "in install or start, a, not b");
+        assert_eq!(not_all([A, B]).to_string(), "not all of (a, b)");
+    }
+}

@@ -1,0 +1,230 @@
+//! The side that asks.
+
+use charms_reactive_core::digest::digest;
+use charms_reactive_core::{RelationId, UnitName};
+
+use super::entry::{
+    REQUEST, RESPONSE, ResponseNote, note_response, parse_response, request_text, requests_in,
+};
+use super::{Entry, ExchangeError, Message, RequestId, Response, own_databag, publish, remembered};
+use crate::endpoint::Endpoint;
+use crate::relation::Relation;
+
+/// What is remembered of a response: enough for a status, without reading a databag.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The id of the request.
+    pub id: RequestId,
+    /// The relation it is on.
+    pub relation: RelationId,
+    /// The unit that answered.
+    pub unit: UnitName,
+    /// Whether it answers what the request says now.
+    pub is_current: bool,
+    /// What [`Response::summary`] made of it.
+    pub summary: Option<String>,
+}
+
+/// The side that asks.
+///
+/// Flags, set by [`Requester::manage_requester_flags`]:
+///
+/// | Flag | Set while |
+/// |---|---|
+/// | `endpoint.NAME.has_responses` | a request of ours has a response |
+/// | `endpoint.NAME.all_responses` | there is a request, and each has a response |
+///
+/// A request counts as answered as soon as one remote unit answered what it says now.
+pub trait Requester {
+    /// What is asked.
+    type Request: Message;
+    /// What is answered.
+    type Response: Response;
+
+    /// The endpoint it asks on.
+    fn endpoint(&self) -> &Endpoint;
+
+    /// Publishes a new request, under a new random UUID.
+    fn create(
+        &self,
+        relation: &Relation,
+        request: Self::Request,
+    ) -> Result<Entry<Self::Request>, ExchangeError> {
+        self.create_with_id(relation, RequestId::random(&self.endpoint().dispatch), request)
+    }
+
+    /// Publishes a request under this id; one that has the id already is replaced.
+    fn create_with_id(
+        &self,
+        relation: &Relation,
+        id: RequestId,
+        request: Self::Request,
+    ) -> Result<Entry<Self::Request>, ExchangeError> {
+        let text = request_text(&id, &request)?;
+        publish(relation, &id.request_key(), &text)?;
+        let unit = self.endpoint().dispatch.context.unit.clone();
+        Ok(Entry { id, relation: relation.clone(), unit, value: request, digest: digest(&text) })
+    }
+
+    /// Replaces the first request of this relation that `matches`, or publishes a new one.
+    ///
+    /// Nothing is written when the request says the same already.
+    fn create_or_update(
+        &self,
+        relation: &Relation,
+        request: Self::Request,
+        matches: impl Fn(&Self::Request) -> bool,
+    ) -> Result<Entry<Self::Request>, ExchangeError> {
+        match self.find(relation, matches)? {
+            Some(found) => self.create_with_id(relation, found.id, request),
+            None => self.create(relation, request),
+        }
+    }
+
+    /// Takes a request back.
+    fn withdraw(&self, request: &Entry<Self::Request>) -> Result<(), ExchangeError> {
+        Ok(publish(&request.relation, &request.id.request_key(), "")?)
+    }
+
+    /// Our requests of all relations, in order of relations, then of ids.
+    fn requests(&self) -> Result<Vec<Entry<Self::Request>>, ExchangeError> {
+        let mut all = Vec::new();
+        for relation in &self.endpoint().relations()? {
+            all.extend(self.requests_on(relation)?);
+        }
+        Ok(all)
+    }
+
+    /// Our requests of one relation, in order of ids.
+    fn requests_on(&self, relation: &Relation) -> Result<Vec<Entry<Self::Request>>, ExchangeError> {
+        let dispatch = &self.endpoint().dispatch;
+        let databag = own_databag(dispatch, relation.relation_id())?;
+        let unit = &dispatch.context.unit;
+        let (requests, malformed) = requests_in(&databag, unit);
+        for entry in malformed {
+            log::warn!("{entry}");
+        }
+        let entries = requests.into_iter().map(|(id, value, digest)| Entry {
+            id,
+            relation: relation.clone(),
+            unit: unit.clone(),
+            value,
+            digest,
+        });
+        Ok(entries.collect())
+    }
+
+    /// The first request of a relation that `matches`.
+    fn find(
+        &self,
+        relation: &Relation,
+        matches: impl Fn(&Self::Request) -> bool,
+    ) -> Result<Option<Entry<Self::Request>>, ExchangeError> {
+        Ok(self.requests_on(relation)?.into_iter().find(|entry| matches(&entry.value)))
+    }
+
+    /// The requests of all relations that `matches`.
+    fn find_all(
+        &self,
+        matches: impl Fn(&Self::Request) -> bool,
+    ) -> Result<Vec<Entry<Self::Request>>, ExchangeError> {
+        Ok(self.requests()?.into_iter().filter(|entry| matches(&entry.value)).collect())
+    }
+
+    /// The responses to a request, one for each remote unit that answered what it says now.
+    ///
+    /// Reads the databag of every remote unit of its relation.
+    fn responses_to(
+        &self,
+        request: &Entry<Self::Request>,
+    ) -> Result<Vec<Entry<Self::Response>>, ExchangeError> {
+        let mut all = Vec::new();
+        for unit in &request.relation.joined_units()? {
+            let databag = unit.received_raw()?;
+            let Some(text) = databag.text(&request.id.response_key()) else { continue };
+            match parse_response::<Self::Response>(text) {
+                Ok((value, answers)) => {
+                    if (ResponseNote { answers, summary: None }).is_for(&request.digest) {
+                        all.push(Entry {
+                            id: request.id.clone(),
+                            relation: request.relation.clone(),
+                            unit: unit.unit_name().clone(),
+                            value,
+                            digest: digest(text),
+                        });
+                    }
+                }
+                Err(reason) => {
+                    let key = request.id.response_key();
+                    log::warn!("skipping key `{key}` of `{}`: {reason}", unit.unit_name());
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    /// The responses to all our requests.  Reads the databag of every remote unit.
+    fn responses(&self) -> Result<Vec<Entry<Self::Response>>, ExchangeError> {
+        let mut all = Vec::new();
+        for request in self.requests()? {
+            all.extend(self.responses_to(&request)?);
+        }
+        Ok(all)
+    }
+
+    /// The first response to the request of a relation that `matches`.
+    fn response_by(
+        &self,
+        relation: &Relation,
+        matches: impl Fn(&Self::Request) -> bool,
+    ) -> Result<Option<Entry<Self::Response>>, ExchangeError> {
+        match self.find(relation, matches)? {
+            Some(request) => Ok(self.responses_to(&request)?.into_iter().next()),
+            None => Ok(None),
+        }
+    }
+
+    /// What is remembered of all responses to our requests: no databag is read for it.
+    fn answers(&self) -> Result<Vec<Answer>, ExchangeError> {
+        let dispatch = &self.endpoint().dispatch;
+        let mut all = Vec::new();
+        for (relation, record) in dispatch.records_of(self.endpoint().endpoint_name()) {
+            for (unit, facts) in remembered(dispatch, &relation, note_response::<Self::Response>)? {
+                for (key, request) in &record.own {
+                    let Some(id) = key.strip_prefix(REQUEST).and_then(|id| RequestId::parse(id).ok()) else {
+                        continue;
+                    };
+                    let response = facts.get(&format!("{RESPONSE}{id}"));
+                    let Some(note) = response.and_then(|fact| ResponseNote::parse(fact.note()?)) else {
+                        continue;
+                    };
+                    all.push(Answer {
+                        id,
+                        relation: relation.clone(),
+                        unit: unit.clone(),
+                        is_current: note.is_for(request.digest()),
+                        summary: note.summary,
+                    });
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    /// Sets and clears the flags of this side; to be called from `manage_flags`.
+    fn manage_requester_flags(&self) -> Result<(), ExchangeError> {
+        let endpoint = self.endpoint();
+        let mut unanswered: Vec<(RelationId, String)> = Vec::new();
+        for (relation, record) in endpoint.dispatch.records_of(endpoint.endpoint_name()) {
+            let ids = record.own.keys().filter_map(|key| key.strip_prefix(REQUEST));
+            unanswered.extend(ids.map(|id| (relation.clone(), id.to_owned())));
+        }
+        let requests = unanswered.len();
+        for answer in self.answers()?.into_iter().filter(|answer| answer.is_current) {
+            unanswered.retain(|(relation, id)| *relation != answer.relation || *id != answer.id.as_str());
+        }
+        endpoint.toggle_flag("has_responses", unanswered.len() < requests);
+        endpoint.toggle_flag("all_responses", requests > 0 && unanswered.is_empty());
+        Ok(())
+    }
+}

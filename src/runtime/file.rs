@@ -1,0 +1,137 @@
+//! Files of a plan: written beside and renamed, so that nobody ever reads half of one.
+
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+/// A file to be written or removed by the commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FileEffect {
+    /// The file has this content and these permissions.
+    Write {
+        /// What is to be in it.
+        content: Vec<u8>,
+        /// Who may read it, for example `0o600` for a key.
+        mode: u32,
+    },
+    /// The file is not there.
+    Remove,
+}
+
+/// Why a file of the plan could not be written or removed.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {verb} `{}`", path.display())]
+pub struct FileError {
+    verb: &'static str,
+    path: PathBuf,
+    source: io::Error,
+}
+
+impl FileEffect {
+    /// Makes it so.  Does nothing when it is so already, and can be done again after a crash.
+    ///
+    /// # Guarantees
+    ///
+    /// Whoever opens `path` finds the old content or the new one, never a part; a key is never
+    /// readable by others, not even for a moment.  Missing folders are made.
+    pub fn apply(&self, path: &Path) -> Result<(), FileError> {
+        let wrong = |verb| move |source| FileError { verb, path: path.to_owned(), source };
+        match self {
+            Self::Remove => match fs::remove_file(path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(wrong("remove")(error)),
+                _ => Ok(()),
+            },
+            Self::Write { content, mode } => {
+                if is_as_wanted(path, content, *mode) {
+                    return Ok(());
+                }
+                replace(path, content, *mode).map_err(wrong("write"))
+            }
+        }
+    }
+}
+
+fn is_as_wanted(path: &Path, content: &[u8], mode: u32) -> bool {
+    let is_mode = fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o777 == mode);
+    is_mode && fs::read(path).is_ok_and(|found| found == content)
+}
+
+/// Writes a file beside `path` and renames it.
+fn replace(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    fs::create_dir_all(folder)?;
+    let mut name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_owned();
+    name.push(".new");
+    let beside = folder.join(name);
+    // What a killed dispatch left behind; never a link that somebody planted.
+    match fs::remove_file(&beside) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let written =
+        OpenOptions::new().write(true).create_new(true).mode(mode).open(&beside).and_then(|mut file| {
+            // The mode above is less the umask of the unit agent.
+            file.set_permissions(Permissions::from_mode(mode))?;
+            file.write_all(content)?;
+            file.sync_all()
+        });
+    if let Err(error) = written.and_then(|()| fs::rename(&beside, path)) {
+        let _ = fs::remove_file(&beside);
+        return Err(error);
+    }
+    File::open(folder)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_for_its_owner_alone_and_left_alone_when_equal() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("deep/er/key.pem");
+        let effect = FileEffect::Write { content: b"KEY".to_vec(), mode: 0o600 };
+        effect.apply(&path).expect("written");
+        let first = fs::metadata(&path).expect("written");
+        assert_eq!(first.permissions().mode() & 0o777, 0o600);
+        effect.apply(&path).expect("nothing to do");
+        let second = fs::metadata(&path).expect("still there");
+        assert_eq!(first.modified().ok(), second.modified().ok());
+        FileEffect::Write { content: b"KEY".to_vec(), mode: 0o644 }.apply(&path).expect("written again");
+        assert_eq!(fs::metadata(&path).expect("there").permissions().mode() & 0o777, 0o644);
+        let names = fs::read_dir(path.parent().expect("a folder")).expect("readable").count();
+        assert_eq!(names, 1, "nothing is left beside it");
+    }
+
+    #[test]
+    fn what_a_killed_dispatch_left_is_in_nobodys_way() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("a");
+        fs::create_dir(folder.path().join("target")).expect("made");
+        std::os::unix::fs::symlink(folder.path().join("target/stolen"), folder.path().join("a.new"))
+            .expect("made");
+        FileEffect::Write { content: b"x".to_vec(), mode: 0o600 }.apply(&path).expect("written");
+        assert!(!folder.path().join("target/stolen").exists(), "the link was not followed");
+        assert_eq!(fs::read(&path).expect("there"), b"x");
+    }
+
+    #[test]
+    fn removing_what_is_not_there_is_done() {
+        let folder = tempfile::tempdir().expect("a folder");
+        FileEffect::Remove.apply(&folder.path().join("none")).expect("nothing to do");
+    }
+
+    #[test]
+    fn the_error_names_the_file() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("folder");
+        fs::create_dir(&path).expect("made");
+        let error = FileEffect::Write { content: vec![], mode: 0o644 }.apply(&path).expect_err("a folder");
+        assert_eq!(error.to_string(), format!("cannot write `{}`", path.display()));
+        assert!(!folder.path().join("folder.new").exists());
+    }
+}

@@ -1,0 +1,165 @@
+//! What a handler may do: everything hangs on one argument.
+
+use std::path::PathBuf;
+use std::rc::Rc;
+
+use charms_reactive_core::{Flag, HookEvent};
+use charms_reactive_hookcmd::{CommandError, Commands as _};
+
+use crate::charm::FromConfig;
+use crate::context::Context;
+use crate::dispatch::Dispatch;
+use crate::endpoint::{Endpoint, EndpointKey};
+use crate::file::FileEffect;
+use crate::handler::HandlerError;
+use crate::interface::Interface;
+use crate::plan::Status;
+
+/// What a handler may do.
+///
+/// A handler reads a snapshot of the model and adds to a plan; nothing is done before all handlers have
+/// settled.  A handler that fails therefore leaves no trace, and Juju's retry sees the world as before.
+pub struct Hook {
+    pub(crate) dispatch: Rc<Dispatch>,
+}
+
+impl Hook {
+    /// What Juju told this dispatch about itself.
+    pub fn context(&self) -> &Context {
+        &self.dispatch.context
+    }
+
+    /// Why Juju runs the charm.
+    pub fn event(&self) -> &HookEvent {
+        &self.dispatch.context.event
+    }
+
+    /// Sets a flag.
+    pub fn set(&mut self, flag: impl Into<Flag>) {
+        self.dispatch.change_flag(&flag.into(), true);
+    }
+
+    /// Clears a flag.
+    pub fn clear(&mut self, flag: impl Into<Flag>) {
+        self.dispatch.change_flag(&flag.into(), false);
+    }
+
+    /// Sets or clears a flag.
+    pub fn toggle(&mut self, flag: impl Into<Flag>, is_set: bool) {
+        self.dispatch.change_flag(&flag.into(), is_set);
+    }
+
+    /// Whether a flag is set.
+    pub fn is_set(&self, flag: &Flag) -> bool {
+        self.dispatch.flags.borrow().is_set(flag)
+    }
+
+    /// The names of all set flags, sorted.
+    pub fn flags(&self) -> Vec<String> {
+        self.dispatch.flags.borrow().names().map(str::to_owned).collect()
+    }
+
+    /// The options of the charm, typed: `let config: Config = hook.config()?`.
+    pub fn config<C: FromConfig>(&self) -> Result<C, HandlerError> {
+        Ok(C::from_config(&*self.dispatch.model.config()?)?)
+    }
+
+    /// Whether this unit leads; true is a promise of Juju for thirty seconds.
+    pub fn is_leader(&self) -> Result<bool, CommandError> {
+        self.dispatch.model.is_leader()
+    }
+
+    /// An endpoint of the charm, as the type that implements its interface.
+    pub fn endpoint<T: Interface>(&self, key: EndpointKey<T>) -> T {
+        T::new(Endpoint::new(self.dispatch.clone(), key.name()))
+    }
+
+    /// Says how the unit is: `hook.status(Active("ready"))`.
+    ///
+    /// Of several statuses in one dispatch the most severe is shown, of equals the last.
+    pub fn status(&mut self, status: impl Into<Status>) {
+        self.dispatch.plan.borrow_mut().statuses.push(status.into());
+    }
+
+    /// Says how the whole application is; only the leader may.
+    pub fn application_status(&mut self, status: impl Into<Status>) {
+        self.dispatch.plan.borrow_mut().application_status = Some(status.into());
+    }
+
+    /// Shows a status at once, before work that takes long.
+    ///
+    /// The one effect that is not planned: it is seen even when this dispatch fails later.
+    pub fn status_now(&mut self, status: impl Into<Status>) -> Result<(), CommandError> {
+        let Status { status, message } = status.into();
+        self.dispatch.model.commands().status_set(status, &message)
+    }
+
+    /// Writes a file when the dispatch ends well: beside and renamed, only when it differs.
+    ///
+    /// `mode` says who may read it, for example `0o600` for a key.  A relative path is taken from the
+    /// charm directory.
+    pub fn write_file(&mut self, path: impl Into<PathBuf>, content: impl Into<Vec<u8>>, mode: u32) {
+        self.plan_file(path.into(), FileEffect::Write { content: content.into(), mode });
+    }
+
+    /// Removes a file when the dispatch ends well; one that is not there is fine.
+    pub fn remove_file(&mut self, path: impl Into<PathBuf>) {
+        self.plan_file(path.into(), FileEffect::Remove);
+    }
+
+    fn plan_file(&mut self, path: PathBuf, effect: FileEffect) {
+        let path = self.dispatch.context.charm_dir.join(path);
+        self.dispatch.plan.borrow_mut().files.insert(path, effect);
+    }
+
+    /// Does `work` once the files of this dispatch are written, for example a reload.
+    ///
+    /// It must bear to be done again: when it fails, or the machine stops in the middle, Juju runs the
+    /// hook again, and the files are then as they should be already.
+    pub fn after_files(&mut self, name: &str, work: impl FnOnce() -> Result<(), HandlerError> + 'static) {
+        self.dispatch.plan.borrow_mut().after_files.push((name.to_owned(), Box::new(work)));
+    }
+
+    /// Opens a port, for example `9090/tcp`.
+    pub fn open_port(&mut self, port: &str) {
+        self.dispatch.plan.borrow_mut().ports.insert(port.to_owned(), true);
+    }
+
+    /// Closes a port, for example `9090/tcp`.
+    pub fn close_port(&mut self, port: &str) {
+        self.dispatch.plan.borrow_mut().ports.insert(port.to_owned(), false);
+    }
+
+    /// Tells the version of the workload, for `juju status`.
+    pub fn workload_version(&mut self, version: &str) {
+        self.dispatch.plan.borrow_mut().workload_version = Some(version.to_owned());
+    }
+
+    /// A text that [`Hook::keep`] kept, in this dispatch or an earlier one.
+    pub fn kept(&self, key: &str) -> Option<String> {
+        self.dispatch.kept.borrow().get(key).cloned()
+    }
+
+    /// Keeps a text for later dispatches, with the flags; None forgets it.
+    ///
+    /// For what cannot be worked out again.  Juju takes 64 KiB a text.
+    pub fn keep(&mut self, key: &str, text: Option<&str>) {
+        let mut kept = self.dispatch.kept.borrow_mut();
+        match text {
+            Some(text) => kept.insert(key.to_owned(), text.to_owned()),
+            None => kept.remove(key),
+        };
+    }
+
+    /// Adds to the result of the running action; dots in `key` make maps.
+    ///
+    /// Keys are lower-case letters, digits, dashes and dots.
+    pub fn action_result(&mut self, key: &str, value: impl Into<String>) {
+        self.dispatch.plan.borrow_mut().results.insert(key.to_owned(), value.into());
+    }
+
+    /// Shows progress of the running action, at once.
+    pub fn action_log(&mut self, message: &str) -> Result<(), CommandError> {
+        self.dispatch.model.commands().action_log(message)
+    }
+}

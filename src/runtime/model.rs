@@ -1,0 +1,177 @@
+//! Relations, units and databags: read when asked for, remembered for the dispatch.
+
+use std::cell::{RefCell, RefMut};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use charms_reactive_core::{Databag, EndpointName, RelationId, UnitName};
+use charms_reactive_hookcmd::commands::Party;
+use charms_reactive_hookcmd::{CommandError, Commands as _, HookCommands};
+use serde_json::{Map, Value};
+
+/// One of our own databags: what Juju has, and what it shall have.
+#[derive(Clone, Debug, Default)]
+struct OwnDatabag {
+    read: Databag,
+    wanted: Databag,
+}
+
+/// Answers of Juju, remembered.
+#[derive(Default)]
+struct Answers {
+    relations: BTreeMap<EndpointName, Rc<[RelationId]>>,
+    members: BTreeMap<RelationId, Rc<[UnitName]>>,
+    databags: BTreeMap<(RelationId, Party), Rc<Databag>>,
+    own: BTreeMap<(RelationId, bool), OwnDatabag>,
+    config: Option<Rc<Map<String, Value>>>,
+    is_leader: Option<bool>,
+    action: Option<Rc<Map<String, Value>>>,
+}
+
+/// The model as this dispatch sees it: a snapshot that fills itself.
+///
+/// # Guarantees
+///
+/// Two reads of the same thing in one dispatch cost one hook command and give the same answer; own
+/// writes are seen at once.  Nothing reaches Juju before the commit.
+pub(crate) struct Model {
+    unit: UnitName,
+    commands: RefCell<Box<dyn HookCommands>>,
+    answers: RefCell<Answers>,
+}
+
+impl Model {
+    pub(crate) fn new(unit: UnitName, commands: Box<dyn HookCommands>) -> Self {
+        Self { unit, commands: RefCell::new(commands), answers: RefCell::default() }
+    }
+
+    /// The way to Juju.
+    pub(crate) fn commands(&self) -> RefMut<'_, Box<dyn HookCommands>> {
+        self.commands.borrow_mut()
+    }
+
+    /// The relations of `endpoint`, in order of their ids.
+    pub(crate) fn relations(&self, endpoint: &EndpointName) -> Result<Rc<[RelationId]>, CommandError> {
+        if let Some(known) = self.answers.borrow().relations.get(endpoint) {
+            return Ok(known.clone());
+        }
+        let mut ids = self.commands().relation_ids(endpoint)?;
+        ids.sort();
+        let ids: Rc<[RelationId]> = ids.into();
+        self.answers.borrow_mut().relations.insert(endpoint.clone(), ids.clone());
+        Ok(ids)
+    }
+
+    /// The remote units of a relation, in order of their names; none where the relation is gone.
+    pub(crate) fn members(&self, relation: &RelationId) -> Result<Rc<[UnitName]>, CommandError> {
+        if let Some(known) = self.answers.borrow().members.get(relation) {
+            return Ok(known.clone());
+        }
+        let mut units = match self.commands().relation_list(relation) {
+            Err(error) if error.is_relation_not_found() => Vec::new(),
+            answer => answer?,
+        };
+        units.sort();
+        let units: Rc<[UnitName]> = units.into();
+        self.answers.borrow_mut().members.insert(relation.clone(), units.clone());
+        Ok(units)
+    }
+
+    /// A databag of the other side.
+    ///
+    /// One that Juju refuses to show (a unit that never came, a relation that is gone) is empty; the
+    /// refusal is logged.
+    pub(crate) fn databag(&self, relation: &RelationId, party: &Party) -> Result<Rc<Databag>, CommandError> {
+        let key = (relation.clone(), party.clone());
+        if let Some(known) = self.answers.borrow().databags.get(&key) {
+            return Ok(known.clone());
+        }
+        let databag = match self.commands().relation_get(relation, party) {
+            Err(error @ CommandError::Refused { .. }) => {
+                log::warn!("reading no data from `{relation}`: {error}");
+                Databag::new()
+            }
+            answer => answer?,
+        };
+        let databag = Rc::new(databag);
+        self.answers.borrow_mut().databags.insert(key, databag.clone());
+        Ok(databag)
+    }
+
+    /// Our unit's databag, or our application's, as it shall be.
+    pub(crate) fn own(&self, relation: &RelationId, is_application: bool) -> Result<Databag, CommandError> {
+        self.with_own(relation, is_application, |own| own.wanted.clone())
+    }
+
+    /// Puts `text` under `key` of one of our own databags; an empty text removes the key.
+    pub(crate) fn set_own(
+        &self,
+        relation: &RelationId,
+        is_application: bool,
+        key: &str,
+        text: &str,
+    ) -> Result<(), CommandError> {
+        self.with_own(relation, is_application, |own| {
+            own.wanted.set(key, text);
+        })
+    }
+
+    fn with_own<T>(
+        &self,
+        relation: &RelationId,
+        is_application: bool,
+        then: impl FnOnce(&mut OwnDatabag) -> T,
+    ) -> Result<T, CommandError> {
+        let key = (relation.clone(), is_application);
+        if !self.answers.borrow().own.contains_key(&key) {
+            let party = if is_application {
+                Party::Application(self.unit.application().clone())
+            } else {
+                Party::Unit(self.unit.clone())
+            };
+            let read = self.commands().relation_get(relation, &party)?;
+            let own = OwnDatabag { wanted: read.clone(), read };
+            self.answers.borrow_mut().own.insert(key.clone(), own);
+        }
+        Ok(then(self.answers.borrow_mut().own.get_mut(&key).expect("read above")))
+    }
+
+    /// What has to be written: relation, whether it is the application's databag, and the changes.
+    pub(crate) fn unwritten(&self) -> Vec<(RelationId, bool, BTreeMap<String, String>)> {
+        let answers = self.answers.borrow();
+        let all = answers.own.iter().map(|((relation, is_application), own)| {
+            (relation.clone(), *is_application, own.read.changes_to(&own.wanted))
+        });
+        all.filter(|(_, _, changes)| !changes.is_empty()).collect()
+    }
+
+    /// The options that have a value.
+    pub(crate) fn config(&self) -> Result<Rc<Map<String, Value>>, CommandError> {
+        if let Some(known) = &self.answers.borrow().config {
+            return Ok(known.clone());
+        }
+        let config = Rc::new(self.commands().config_get()?);
+        self.answers.borrow_mut().config = Some(config.clone());
+        Ok(config)
+    }
+
+    /// Whether this unit leads.
+    pub(crate) fn is_leader(&self) -> Result<bool, CommandError> {
+        if let Some(known) = self.answers.borrow().is_leader {
+            return Ok(known);
+        }
+        let is_leader = self.commands().is_leader()?;
+        self.answers.borrow_mut().is_leader = Some(is_leader);
+        Ok(is_leader)
+    }
+
+    /// The parameters of the running action.
+    pub(crate) fn action(&self) -> Result<Rc<Map<String, Value>>, CommandError> {
+        if let Some(known) = &self.answers.borrow().action {
+            return Ok(known.clone());
+        }
+        let parameters = Rc::new(self.commands().action_get()?);
+        self.answers.borrow_mut().action = Some(parameters.clone());
+        Ok(parameters)
+    }
+}

@@ -1,0 +1,86 @@
+//! The effects of a dispatch, as values: nothing has been done yet.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use charms_reactive_core::WorkloadStatus;
+use indexmap::IndexMap;
+
+use crate::file::FileEffect;
+use crate::handler::HandlerError;
+
+/// What a unit says about itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// How it is.
+    pub status: WorkloadStatus,
+    /// One line for the operator.
+    pub message: String,
+}
+
+/// Names for the four statuses, to be given to [`crate::Hook::status`]: `Active("ready")`.
+macro_rules! statuses {
+    ($($(#[$doc:meta])* $name:ident),*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub struct $name<T>(pub T);
+
+        impl<T: Into<String>> From<$name<T>> for Status {
+            fn from(named: $name<T>) -> Self {
+                Status { status: WorkloadStatus::$name, message: named.0.into() }
+            }
+        }
+    )*};
+}
+statuses! {
+    /// Fine: nobody need act.
+    Active,
+    /// Busy: nobody need act.
+    Maintenance,
+    /// Another application or Juju must act; resolves by itself.
+    Waiting,
+    /// A human must act; the message says what to do.
+    Blocked
+}
+
+/// Work to be done once the files of the plan are written, for example a reload.
+pub(crate) type AfterFiles = Box<dyn FnOnce() -> Result<(), HandlerError>>;
+
+/// The effects of a dispatch, besides relation data and flags.
+#[derive(Default)]
+pub(crate) struct Plan {
+    pub(crate) files: IndexMap<PathBuf, FileEffect>,
+    pub(crate) after_files: Vec<(String, AfterFiles)>,
+    /// Whether a port is to be open.
+    pub(crate) ports: BTreeMap<String, bool>,
+    pub(crate) statuses: Vec<Status>,
+    pub(crate) application_status: Option<Status>,
+    pub(crate) workload_version: Option<String>,
+    pub(crate) results: BTreeMap<String, String>,
+    pub(crate) failure: Option<String>,
+}
+
+impl Plan {
+    /// The status to show: the most severe, of equals the last.
+    ///
+    /// # Source
+    ///
+    /// layer-status: the highest class present wins, within a class the last call.
+    pub(crate) fn status(&self) -> Option<&Status> {
+        self.statuses.iter().max_by_key(|status| status.status)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_most_severe_status_is_shown_and_of_equals_the_last() {
+        let mut plan = Plan::default();
+        assert_eq!(plan.status(), None);
+        plan.statuses =
+            vec![Active("a").into(), Blocked("b").into(), Waiting("c").into(), Blocked("d").into()];
+        assert_eq!(plan.status(), Some(&Blocked("d").into()));
+    }
+}

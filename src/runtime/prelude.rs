@@ -1,0 +1,11 @@
+//! What a charm needs in scope.
+
+pub use charms_reactive_core::{Flag, HookEvent, RelationEvent};
+
+pub use crate::automatic::{CONFIG_CHANGED, IS_LEADER};
+pub use crate::charm::{App, Charm};
+pub use crate::condition::{Condition, all, any, none, not_all, on, when};
+pub use crate::handler::HandlerError;
+pub use crate::hook::Hook;
+pub use crate::plan::{Active, Blocked, Maintenance, Status, Waiting};
+pub use crate::trigger::{Trigger, cleared, set};

@@ -1,0 +1,232 @@
+//! What the unit state remembers of one relation between dispatches.
+
+use std::collections::BTreeMap;
+
+use charms_reactive_core::digest::digest;
+use charms_reactive_core::{ApplicationName, Databag, UnitName};
+use serde::{Deserialize, Serialize};
+
+/// How many departed units of one relation are kept; the oldest go first.
+pub const DEPARTED_UNITS_MAX: usize = 100;
+
+/// How many bytes of last data are kept for one departed unit; beyond, only its name is.
+pub const DEPARTED_BYTES_MAX: usize = 16 * 1024;
+
+/// How long the record of one relation may become.  Juju takes 65,536 bytes a value.
+pub const RECORD_BYTES_MAX: usize = 60_000;
+
+/// What is remembered of one key of a databag: whether it changed can be told, its text cannot.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Fact {
+    /// The digest of the text.
+    Plain(String),
+    /// The digest, and what the interface noted of the text.
+    Noted(String, String),
+}
+
+impl Fact {
+    pub(crate) fn new(text: &str, note: Option<String>) -> Self {
+        match note {
+            None => Self::Plain(digest(text)),
+            Some(note) => Self::Noted(digest(text), note),
+        }
+    }
+
+    pub(crate) fn digest(&self) -> &str {
+        match self {
+            Self::Plain(digest) | Self::Noted(digest, _) => digest,
+        }
+    }
+
+    pub(crate) fn note(&self) -> Option<&str> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Noted(_, note) => Some(note),
+        }
+    }
+}
+
+/// The facts of one databag, by key.
+pub(crate) type Facts = BTreeMap<String, Fact>;
+
+/// The facts of `databag`; `note` tells what to remember of a key's text besides its digest.
+pub(crate) fn facts_of(databag: &Databag, note: impl Fn(&str, &str) -> Option<String>) -> Facts {
+    databag.iter().map(|(key, text)| (key.to_owned(), Fact::new(text, note(key, text)))).collect()
+}
+
+/// The keys that are new, other, or gone.
+pub(crate) fn changed_keys(old: &Facts, new: &Facts) -> Vec<String> {
+    let is_other = |key: &String| old.get(key).map(Fact::digest) != new.get(key).map(Fact::digest);
+    let gone = old.keys().filter(|key| !new.contains_key(*key));
+    new.keys().chain(gone).filter(|key| is_other(key)).cloned().collect()
+}
+
+/// A unit that left, and the last that was known of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Departed {
+    pub(crate) unit: UnitName,
+    #[serde(default, skip_serializing_if = "Databag::is_empty")]
+    pub(crate) data: Databag,
+}
+
+/// What the unit state remembers of one relation.
+///
+/// # Shape
+///
+/// One key of the unit state, `relation/<relation id>`, JSON:
+///
+/// ```json
+/// {"application":"prometheus",
+///  "members":{"prometheus/0":{"ingress-address":"5f0c1a2b3c4d","response_3f2a":["0a1b2c3d4e5f","ok"]}},
+///  "own":{"request_3f2a":"99aa88bb77cc"},
+///  "departed":[{"unit":"prometheus/1","data":{"ingress-address":"10.0.0.7"}}]}
+/// ```
+///
+/// # Invariants
+///
+/// Never longer than [`RECORD_BYTES_MAX`], whatever the other side writes: facts are forgotten first
+/// (what is not known counts as changed when it is seen again), then departed units, then members.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RelationRecord {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) application: Option<ApplicationName>,
+    /// The remote units; `None` for one whose facts are not known.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) members: BTreeMap<UnitName, Option<Facts>>,
+    /// The facts of the remote application's databag.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) remote: Facts,
+    /// The facts of what this unit published, as far as requests and responses need them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) own: Facts,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) departed: Vec<Departed>,
+    /// The relation is gone; only its departed units are still of interest.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) broken: bool,
+}
+
+impl RelationRecord {
+    /// Reads a record.  One that cannot be read is as good as none: everything in it can be seen again.
+    pub(crate) fn parse(text: &str) -> Self {
+        serde_json::from_str(text).unwrap_or_else(|error| {
+            log::warn!("cannot read what was remembered of a relation, starting anew: {error}");
+            Self::default()
+        })
+    }
+
+    /// Notes that `unit` left with this last data.
+    pub(crate) fn depart(&mut self, unit: UnitName, mut data: Databag) {
+        if data.iter().map(|(key, text)| key.len() + text.len()).sum::<usize>() > DEPARTED_BYTES_MAX {
+            log::warn!("the last data of `{unit}` has over {DEPARTED_BYTES_MAX} bytes and is not kept");
+            data = Databag::new();
+        }
+        self.members.remove(&unit);
+        self.departed.push(Departed { unit, data });
+        if self.departed.len() > DEPARTED_UNITS_MAX {
+            self.departed.remove(0);
+        }
+    }
+
+    /// Whether nothing in it is worth keeping.
+    pub(crate) fn is_spent(&self) -> bool {
+        self.broken && self.departed.is_empty()
+    }
+
+    /// The record as text, forgetting what does not fit.
+    pub(crate) fn into_text(mut self) -> String {
+        loop {
+            let text = serde_json::to_string(&self).expect("a record is JSON");
+            let excess = text.len().saturating_sub(RECORD_BYTES_MAX);
+            if excess == 0 {
+                return text;
+            }
+            self.forget(excess);
+        }
+    }
+
+    /// Forgets at least `bytes` bytes, or the next kind of thing whole.
+    fn forget(&mut self, bytes: usize) {
+        let mut left = bytes;
+        for facts in self.members.values_mut().rev() {
+            if let Some(known) = facts.take() {
+                left = left.saturating_sub(known.iter().map(|(key, _)| key.len() + 15).sum());
+            }
+            if left == 0 {
+                return;
+            }
+        }
+        if !self.departed.is_empty() {
+            self.departed.drain(..self.departed.len().div_ceil(2));
+        } else if !self.remote.is_empty() {
+            self.remote.clear();
+        } else if self.members.len() > 1 {
+            let kept = self.members.len() / 2;
+            self.members = std::mem::take(&mut self.members).into_iter().take(kept).collect();
+        } else {
+            self.own.clear();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unit(number: u32) -> UnitName {
+        UnitName::parse(&format!("web/{number}")).expect("a valid name")
+    }
+
+    #[test]
+    fn a_key_that_is_new_or_other_or_gone_has_changed() {
+        let facts = |pairs: &[(&str, &str)]| -> Facts {
+            pairs.iter().map(|(key, text)| ((*key).to_owned(), Fact::new(text, None))).collect()
+        };
+        let old = facts(&[("gone", "1"), ("kept", "2"), ("other", "3")]);
+        let new = facts(&[("kept", "2"), ("new", "5"), ("other", "4")]);
+        assert_eq!(changed_keys(&old, &new), ["new", "other", "gone"]);
+        assert!(changed_keys(&new, &new).is_empty());
+    }
+
+    #[test]
+    fn a_record_reads_back_as_it_was_written() {
+        let mut record = RelationRecord::default();
+        let databag = Databag::from([("a", "1"), ("b", "2")]);
+        let facts = facts_of(&databag, |key, _| (key == "b").then(|| "noted".to_owned()));
+        record.members.insert(unit(10), Some(facts));
+        record.members.insert(unit(2), None);
+        record.depart(unit(3), databag);
+        let text = record.clone().into_text();
+        assert_eq!(RelationRecord::parse(&text), record);
+        // As recorded by version 0.1.0: a change of the form must still read this.
+        assert_eq!(
+            text,
+            r#"{"members":{"web/2":null,"web/10":{"a":"dc4c8601e3f3","b":["dc4c8601d8ba","noted"]}},"departed":[{"unit":"web/3","data":{"a":"1","b":"2"}}]}"#
+        );
+    }
+
+    #[test]
+    fn nothing_the_other_side_writes_makes_a_record_too_long() {
+        let mut record = RelationRecord::default();
+        let long = "k".repeat(500);
+        for number in 0..5000 {
+            let mut databag = Databag::new();
+            for key in 0..20 {
+                databag.set(&format!("{long}{key}"), "1");
+            }
+            record.members.insert(unit(number), Some(facts_of(&databag, |_, _| None)));
+        }
+        for number in 0..200 {
+            record.depart(unit(number), Databag::from([("big", "x".repeat(10_000).as_str())]));
+        }
+        let text = record.into_text();
+        assert!(text.len() <= RECORD_BYTES_MAX, "{} bytes", text.len());
+        assert!(RelationRecord::parse(&text).members.len() > 1000);
+    }
+
+    #[test]
+    fn a_record_that_cannot_be_read_is_none() {
+        assert_eq!(RelationRecord::parse("{"), RelationRecord::default());
+    }
+}

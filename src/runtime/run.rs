@@ -1,0 +1,171 @@
+//! One dispatch, from `main` to the exit code.
+
+use std::process::ExitCode;
+use std::rc::Rc;
+
+use charms_reactive_core::{Flag, HookEvent};
+use charms_reactive_hookcmd::spawn::Spawn;
+use charms_reactive_hookcmd::{CommandError, Commands as _, HookCommands};
+
+use crate::Hook;
+use crate::automatic;
+use crate::charm::App;
+use crate::commit::{State, commit};
+use crate::context::Context;
+use crate::dispatch::{Dispatch, DispatchError, caught, settle, settle_rounds};
+use crate::endpoint::Endpoint;
+use crate::interface::Manage;
+use crate::log_buffer;
+use crate::plan::Plan;
+
+/// Runs one dispatch of a charm, as Juju started it: the whole of a charm's `main`.
+pub fn run(app: &App) -> ExitCode {
+    log_buffer::install();
+    std::panic::set_hook(Box::new(|panic| {
+        if let Some(place) = panic.location() {
+            log::error!("panic in {}, line {}", place.file(), place.line());
+        }
+    }));
+    let context = match Context::from_environment() {
+        Ok(context) => context,
+        Err(error) => {
+            // There is no Juju to log to.
+            print_error(&error);
+            return ExitCode::FAILURE;
+        }
+    };
+    match dispatch(app, Spawn, context) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "the last resort of a program that was not started by Juju")]
+fn print_error(error: &dyn std::error::Error) {
+    eprintln!("{}", chain(error).join("\n  because: "));
+}
+
+/// Runs one dispatch of a charm, given the way to Juju and what Juju says about the dispatch.
+///
+/// # Guarantees
+///
+/// The same charm, answers and context give the same hook commands in the same order.  When it fails,
+/// nothing of the plan was done (unless an effect itself failed, which Juju's retry repeats), and the
+/// reason is in Juju's log.
+///
+/// # Errors
+///
+/// [`DispatchError`]; an action that fails is not one: it is told to Juju, and the dispatch ends well.
+pub fn dispatch(
+    app: &App,
+    commands: impl HookCommands + 'static,
+    context: Context,
+) -> Result<(), DispatchError> {
+    log_buffer::begin();
+    let dispatch = Rc::new(Dispatch::new(context, app.metadata.clone(), Box::new(commands)));
+    let result = through(app, &dispatch);
+    if let Err(error) = &result {
+        log_failure(&dispatch, error);
+    }
+    let written = log_buffer::write(&mut *dispatch.model.commands());
+    result.and(written.map_err(DispatchError::from))
+}
+
+/// A dispatch from the saved flags to the commit.
+fn through(app: &App, dispatch: &Rc<Dispatch>) -> Result<(), DispatchError> {
+    let mut hook = Hook { dispatch: dispatch.clone() };
+    let event = dispatch.context.event.clone();
+    if event.is_restricted() {
+        // No state, no model: Juju runs little more than `juju-log` here.
+        return settle(&mut hook, &app.handlers);
+    }
+    let mut state = State::load(app.store, dispatch)?;
+    let managers: Vec<(&_, Box<dyn Manage>)> = app
+        .bindings
+        .iter()
+        .map(|binding| {
+            let endpoint = Endpoint::new(dispatch.clone(), binding.name.clone());
+            (&binding.name, (binding.make)(endpoint))
+        })
+        .collect();
+    for trigger in &app.triggers {
+        dispatch.triggers.borrow_mut().add(trigger.clone());
+    }
+    for (_, manager) in &managers {
+        manager.register_triggers(&mut dispatch.triggers.borrow_mut());
+    }
+    if let HookEvent::Action(name) = &event {
+        return run_action(app, &mut hook, &state, name);
+    }
+
+    // Whatever happened before the first dispatch, or while the charm was another one, has to be asked.
+    let is_sweep = matches!(event, HookEvent::UpgradeCharm | HookEvent::Start)
+        || (state.is_first() && event != HookEvent::Install);
+    // Juju runs `update-status` only when nothing else waits, `config-changed` among it.
+    if event != HookEvent::UpdateStatus
+        && depends_on(app, dispatch, |flag| flag.as_str().starts_with("config."))
+    {
+        state.config = Some(automatic::raise_config(dispatch, state.config.as_ref())?);
+    }
+    if depends_on(app, dispatch, |flag| *flag == automatic::IS_LEADER) {
+        automatic::raise_leadership(dispatch, is_sweep)?;
+    }
+    automatic::raise_series(dispatch);
+    if is_sweep {
+        automatic::clear_unknown_endpoints(dispatch);
+    }
+    for (name, manager) in &managers {
+        automatic::raise_endpoint(dispatch, name, &**manager, is_sweep)?;
+    }
+    dispatch.flags.borrow_mut().begin();
+    settle(&mut hook, &app.handlers)?;
+    commit(dispatch, &state)
+}
+
+/// Whether a handler or a trigger looks at such a flag.
+fn depends_on(app: &App, dispatch: &Dispatch, is_wanted: impl Fn(&Flag) -> bool) -> bool {
+    let handled = app.handlers.iter().flat_map(|handler| handler.condition.flags());
+    handled.chain(dispatch.triggers.borrow().watched()).any(is_wanted)
+}
+
+/// Runs an action, then the handlers of the flags that it changed.
+fn run_action(app: &App, hook: &mut Hook, state: &State, name: &str) -> Result<(), DispatchError> {
+    let dispatch = hook.dispatch.clone();
+    let result = match app.actions.iter().find(|(known, _)| *known == name) {
+        Some((_, run)) => caught(name, || run(hook)).and_then(|()| settle_rounds(hook, &app.handlers, false)),
+        None => Err(DispatchError::NoAction { name: name.to_owned() }),
+    };
+    if let Err(error) = result {
+        // The first line would only repeat the name of the action.
+        let mut reasons = chain(&error);
+        if matches!(error, DispatchError::Handler { .. }) {
+            reasons.remove(0);
+        }
+        log_failure(&dispatch, &error);
+        let failure = Some(reasons.join(": "));
+        *dispatch.plan.borrow_mut() = Plan { failure, ..Plan::default() };
+        return report_action(&dispatch).map_err(DispatchError::from);
+    }
+    commit(&dispatch, state)
+}
+
+/// Tells Juju that the action failed; nothing else is done.
+fn report_action(dispatch: &Dispatch) -> Result<(), CommandError> {
+    let plan = dispatch.plan.borrow();
+    let message = plan.failure.as_deref().unwrap_or_default();
+    dispatch.model.commands().action_fail(message)
+}
+
+fn log_failure(dispatch: &Dispatch, error: &DispatchError) {
+    let kind = if dispatch.context.event.action().is_some() { "action" } else { "hook" };
+    log::error!("cannot finish {kind} `{}`", dispatch.context.event);
+    for reason in chain(error) {
+        log::error!("  because: {reason}");
+    }
+    log::error!("hint: this unit changed nothing; Juju runs a failed hook again");
+}
+
+/// What an error and its causes say, outermost first.
+fn chain(error: &dyn std::error::Error) -> Vec<String> {
+    std::iter::successors(Some(error), |error| error.source()).map(ToString::to_string).collect()
+}
