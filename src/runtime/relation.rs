@@ -65,6 +65,11 @@ impl Relation {
         }
     }
 
+    /// Whether a unit is there, by what is remembered: no hook command is run for it.
+    pub fn has_members(&self) -> bool {
+        self.dispatch.records.borrow().get(&self.id).is_some_and(|record| !record.members.is_empty())
+    }
+
     /// The units on the other side, in order of their names.
     pub fn joined_units(&self) -> Result<KeyList<RelatedUnit>, CommandError> {
         let units = self.dispatch.model.members(&self.id)?;

@@ -44,6 +44,18 @@ impl RequestId {
         &self.0
     }
 
+    /// The id that every unit gives to the same thing: a UUID made of `parts`.
+    ///
+    /// Has the form of a random UUID, which is what the other side may expect.
+    pub fn of(parts: &[&str]) -> Self {
+        // FNV-1a, 128 bits; a zero byte between the parts keeps `ab` + `c` and `a` + `bc` apart.
+        let bytes = parts.iter().flat_map(|part| part.bytes().chain([0]));
+        let hash = bytes.fold(0x6c62_272e_07bb_0142_62b8_2175_6295_c58d_u128, |hash, byte| {
+            (hash ^ u128::from(byte)).wrapping_mul(0x0000_0000_0100_0000_0000_0000_0000_013b)
+        });
+        Self(uuid::Builder::from_random_bytes(hash.to_be_bytes()).into_uuid().to_string())
+    }
+
     /// A new random id, a UUID of version 4.
     pub(crate) fn random(dispatch: &Dispatch) -> Self {
         Self(uuid::Builder::from_random_bytes(dispatch.random_bytes()).into_uuid().to_string())
@@ -304,6 +316,14 @@ mod tests {
             assert!(RequestId::parse(text).is_err(), "`{text}`");
         }
         assert!(RequestId::parse("model_app_1/é").is_ok());
+    }
+
+    #[test]
+    fn the_id_of_a_thing_is_the_same_on_every_unit() {
+        let id = RequestId::of(&["model", "app", "node"]);
+        assert_eq!(id, RequestId::of(&["model", "app", "node"]));
+        assert_ne!(id, RequestId::of(&["model", "appn", "ode"]));
+        assert_eq!(id.as_str().split('-').map(str::len).collect::<Vec<_>>(), [8, 4, 4, 4, 12]);
     }
 
     #[test]

@@ -211,6 +211,13 @@ pub trait Requester {
         Ok(all)
     }
 
+    /// Whether a request of ours is published, by what is remembered.
+    fn has_own_requests(&self) -> bool {
+        let endpoint = self.endpoint();
+        let mut records = endpoint.dispatch.records_of(endpoint.endpoint_name());
+        records.any(|(_, record)| record.own.keys().any(|key| key.starts_with(REQUEST)))
+    }
+
     /// Sets and clears the flags of this side; to be called from `manage_flags`.
     fn manage_requester_flags(&self) -> Result<(), ExchangeError> {
         let endpoint = self.endpoint();
