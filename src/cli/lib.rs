@@ -1,7 +1,7 @@
 //! The `charms-reactive` program, for charm authors at a terminal.
 //!
 //! [`run`] is the whole program; each subcommand is a module with its arguments and a `run` of its
-//! own.  Only this crate prints: the subcommands answer with errors, and [`mod@report`] shows them.
+//! own.  Only this crate prints: the subcommands answer with errors, which it shows with their causes and hints.
 
 pub mod pack;
 mod report;
