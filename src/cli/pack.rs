@@ -1,0 +1,245 @@
+//! `charms-reactive pack`: a charm directory and a `.charm` file for each charm of a workspace.
+//!
+//! ```text
+//! workspace   cargo metadata          -> which binary is a charm, and where its metadata.yaml is
+//! build       cargo build             -> the programs, one call a package
+//! executable  the program's first bytes -> architecture, static or not
+//! content     folder and program      -> the files of the charm, as values
+//! output      target/charms           -> NAME/ and NAME_ubuntu-ARCHITECTURE.charm
+//! ```
+//!
+//! The same program and files give the same bytes.  Nothing is uploaded, no container is needed.
+
+mod build;
+mod content;
+mod error;
+mod executable;
+mod output;
+mod workspace;
+
+use std::path::{Path, PathBuf};
+
+pub use error::PackError;
+
+use crate::report;
+use build::Build;
+use content::Folder;
+use executable::Executable;
+use workspace::Workspace;
+
+const LONG_ABOUT: &str = "\
+Build the charms of this workspace and pack them for deployment.
+
+A charm is a binary that its package names in Cargo.toml, with the folder that holds
+metadata.yaml (and config.yaml, actions.yaml, README.md, icon.svg, LICENSE if there are):
+
+    [[package.metadata.charms]]
+    bin = \"dispatch\"
+    folder = \"..\"
+
+For each one there is afterwards, in target/charms, a directory NAME as Juju unpacks it on a
+unit, and a file NAME_ubuntu-ARCHITECTURE.charm to deploy.";
+
+/// Build the charms of this workspace and pack them for deployment
+#[derive(Debug, clap::Args)]
+#[command(long_about = LONG_ABOUT)]
+pub struct PackArgs {
+    /// Pack this charm only, by the name in metadata.yaml; may be repeated
+    #[arg(long = "charm", value_name = "NAME")]
+    names: Vec<String>,
+    /// How to build
+    #[arg(long, value_enum, default_value_t = Profile::Pack)]
+    profile: Profile,
+    /// Build for this target rather than for this machine, for example aarch64-unknown-linux-musl
+    #[arg(long, value_name = "TRIPLE")]
+    target: Option<String>,
+    /// Build in this folder rather than in the workspace's target
+    #[arg(long, value_name = "FOLDER")]
+    target_dir: Option<PathBuf>,
+    /// Print the results as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// How a charm is built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Profile {
+    /// Small and static, for units
+    Pack,
+    /// Fast to build, linked to the C library here; to try a charm on this machine
+    Dev,
+    /// As `pack`, optimized for speed rather than size
+    Release,
+}
+
+impl Profile {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Pack => "pack",
+            Self::Dev => "dev",
+            Self::Release => "release",
+        }
+    }
+}
+
+/// A charm that is to be packed: a binary, and its folder once that was read.
+#[derive(Debug)]
+struct Charm {
+    /// Cargo's id of the package, which is right even where names are not unique.
+    package_id: String,
+    package: String,
+    bin: String,
+    folder: Folder,
+}
+
+/// A charm that was packed.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+struct Packed {
+    name: String,
+    architecture: &'static str,
+    /// Whether the program brings its C library along, and so runs on any release.
+    is_static: bool,
+    program_bytes: usize,
+    folder: PathBuf,
+    file: PathBuf,
+    file_bytes: u64,
+}
+
+/// Packs the charms of the workspace around the current directory.
+pub fn run(args: &PackArgs) -> anyhow::Result<()> {
+    let workspace = Workspace::read()?;
+    let charms = chosen(read_folders(&workspace)?, &args.names)?;
+    let target_dir = args.target_dir.as_deref().unwrap_or(&workspace.target_dir);
+    let output_dir = std::path::absolute(target_dir)
+        .map_err(|source| PackError::Write { path: target_dir.to_owned(), source })?
+        .join("charms");
+
+    let mut packed = Vec::new();
+    for charms in by_package(&charms) {
+        let names: Vec<_> = charms.iter().map(|charm| charm.folder.name()).collect();
+        report::step("Packing", &names.join(", "));
+        let build = Build {
+            package_id: &charms[0].package_id,
+            package: &charms[0].package,
+            bins: charms.iter().map(|charm| charm.bin.as_str()).collect(),
+            profile: args.profile,
+            has_pack_profile: workspace.has_pack_profile,
+            target: args.target.as_deref(),
+            target_dir: args.target_dir.as_deref(),
+        };
+        let programs = build.run()?;
+        for (charm, program) in charms.iter().zip(programs) {
+            packed.push(pack(charm, &program, &output_dir)?);
+        }
+    }
+
+    if args.json {
+        anstream::println!("{}", serde_json::json!({ "charms": packed }));
+    } else {
+        anstream::print!("{}", table(&packed, &std::env::current_dir().unwrap_or_default()));
+    }
+    for charm in packed.iter().filter(|charm| !charm.is_static) {
+        report::note(&format!(
+            "`{}` is linked to the C library of this machine, and runs only where that is as new",
+            charm.name
+        ));
+    }
+    Ok(())
+}
+
+/// Reads the folder of every charm there is, so that a mistake shows before anything is built.
+fn read_folders(workspace: &Workspace) -> Result<Vec<Charm>, PackError> {
+    let mut charms: Vec<Charm> = Vec::new();
+    for bin in &workspace.bins {
+        let folder = Folder::read(&bin.folder)?;
+        if let Some(other) = charms.iter().find(|other| other.folder.name() == folder.name()) {
+            return Err(PackError::SameName {
+                name: folder.name().to_owned(),
+                first: other.folder.path().to_owned(),
+                second: folder.path().to_owned(),
+            });
+        }
+        let workspace::CharmBin { package_id, package, bin, .. } = bin.clone();
+        charms.push(Charm { package_id, package, bin, folder });
+    }
+    Ok(charms)
+}
+
+/// The charms with these names, or all.
+fn chosen(charms: Vec<Charm>, names: &[String]) -> Result<Vec<Charm>, PackError> {
+    let known: Vec<_> = charms.iter().map(|charm| charm.folder.name().to_owned()).collect();
+    if let Some(name) = names.iter().find(|name| !known.contains(name)) {
+        return Err(PackError::UnknownCharm { name: name.clone(), known });
+    }
+    let is_chosen = |charm: &Charm| names.is_empty() || names.iter().any(|name| name == charm.folder.name());
+    Ok(charms.into_iter().filter(is_chosen).collect())
+}
+
+/// The charms of each package: one build each, as features of packages built together are united.
+fn by_package(charms: &[Charm]) -> impl Iterator<Item = &[Charm]> {
+    charms.chunk_by(|one, next| one.package_id == next.package_id)
+}
+
+/// Makes the directory and the file of one charm from its built program.
+fn pack(charm: &Charm, program: &Path, output_dir: &Path) -> Result<Packed, PackError> {
+    let executable = Executable::read(program)?;
+    let version = build::describe(charm.folder.path());
+    let name = charm.folder.name();
+    let files = charm.folder.files(&executable, version.as_deref())?;
+    let folder = output::write_folder(output_dir, name, &files)?;
+    let file = output_dir.join(format!("{name}_ubuntu-{}.charm", executable.architecture));
+    let file_bytes = output::write_archive(&file, &files)?;
+    Ok(Packed {
+        name: name.to_owned(),
+        architecture: executable.architecture,
+        is_static: executable.is_static,
+        program_bytes: executable.bytes.len(),
+        folder,
+        file,
+        file_bytes,
+    })
+}
+
+/// The results for a reader, with paths below `here` as one would type them.
+fn table(packed: &[Packed], here: &Path) -> String {
+    let header = ["CHARM", "ARCH", "LINKED", "PROGRAM", "PACKED", "FILE"].map(str::to_owned);
+    let rows = packed.iter().map(|charm| {
+        let file = charm.file.strip_prefix(here).unwrap_or(&charm.file);
+        [
+            charm.name.clone(),
+            charm.architecture.to_owned(),
+            if charm.is_static { "static" } else { "dynamic" }.to_owned(),
+            size(u64::try_from(charm.program_bytes).unwrap_or(u64::MAX)),
+            size(charm.file_bytes),
+            file.display().to_string(),
+        ]
+    });
+    let rows: Vec<_> = std::iter::once(header).chain(rows).collect();
+    let mut text = String::new();
+    for row in &rows {
+        let mut line = String::new();
+        for (column, cell) in row.iter().enumerate() {
+            let width = rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
+            line.push_str(cell);
+            line.extend(std::iter::repeat_n(' ', width - cell.chars().count() + 2));
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+/// A number of bytes in the unit that suits it.
+fn size(bytes: u64) -> String {
+    const KIB: u64 = 1024;
+    const MIB: u64 = KIB * KIB;
+    let tenths = |unit: u64| format!("{}.{}", bytes / unit, bytes % unit * 10 / unit);
+    match bytes {
+        MIB.. => format!("{} MiB", tenths(MIB)),
+        KIB.. => format!("{} KiB", tenths(KIB)),
+        _ => format!("{bytes} B"),
+    }
+}
+
+#[cfg(test)]
+mod tests;
