@@ -73,14 +73,6 @@ pub enum DispatchError {
     /// A file of the plan could not be written or removed.
     #[error("cannot carry out the plan")]
     File(#[from] FileError),
-    /// What was to be done after the files were written failed.
-    #[error("`{name}` failed")]
-    AfterFiles {
-        /// What it is called.
-        name: String,
-        /// Why.
-        source: HandlerError,
-    },
     /// The charm has no such action.
     #[error("action `{name}` has no handler")]
     NoAction {

@@ -52,15 +52,12 @@ impl log::Log for Gatherer {
     fn flush(&self) {}
 }
 
-/// Makes the `log` facade write into this thread's buffer.  A logger that somebody else chose stays.
-pub(crate) fn install() {
+/// Makes the `log` facade write into this thread's buffer, and forgets what an earlier dispatch left
+/// there.  A logger that somebody else chose stays.
+pub(crate) fn begin() {
     if log::set_logger(&Gatherer).is_ok() {
         log::set_max_level(log::LevelFilter::Debug);
     }
-}
-
-/// Forgets what an earlier dispatch of this thread did not write.
-pub(crate) fn begin() {
     BUFFER.with_borrow_mut(|buffer| *buffer = Buffer::new());
 }
 

@@ -20,7 +20,6 @@ use crate::plan::Plan;
 
 /// Runs one dispatch of a charm, as Juju started it: the whole of a charm's `main`.
 pub fn run(app: &App) -> ExitCode {
-    log_buffer::install();
     std::panic::set_hook(Box::new(|panic| {
         if let Some(place) = panic.location() {
             log::error!("panic in {}, line {}", place.file(), place.line());

@@ -1,0 +1,366 @@
+//! Requests and responses, from both sides.
+
+use charms_reactive_core::{Databag, Role};
+use charms_reactive_runtime::exchange::{
+    RequestId, Requester, Responder, Response, note_request, note_response,
+};
+use charms_reactive_runtime::prelude::*;
+use charms_reactive_runtime::{Endpoint, EndpointKey, Interface, Manage};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::juju::Juju;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Question {
+    topic: String,
+    text: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Reply {
+    text: String,
+}
+
+impl Response for Reply {
+    fn summary(&self) -> Option<String> {
+        Some(self.text.clone())
+    }
+}
+
+struct Asking(Endpoint);
+
+impl Requester for Asking {
+    type Request = Question;
+    type Response = Reply;
+
+    fn endpoint(&self) -> &Endpoint {
+        &self.0
+    }
+}
+
+impl Interface for Asking {
+    const INTERFACE: &'static str = "questions";
+    const ROLE: Option<Role> = Some(Role::Requires);
+
+    fn new(endpoint: Endpoint) -> Self {
+        Self(endpoint)
+    }
+}
+
+impl Manage for Asking {
+    fn manage_flags(&self) -> Result<(), HandlerError> {
+        Ok(self.manage_requester_flags()?)
+    }
+
+    fn note(&self, key: &str, text: &str) -> Option<String> {
+        note_response::<Reply>(key, text)
+    }
+}
+
+struct Answering(Endpoint);
+
+impl Responder for Answering {
+    type Request = Question;
+    type Response = Reply;
+
+    fn endpoint(&self) -> &Endpoint {
+        &self.0
+    }
+}
+
+impl Interface for Answering {
+    const INTERFACE: &'static str = "questions";
+    const ROLE: Option<Role> = Some(Role::Provides);
+
+    fn new(endpoint: Endpoint) -> Self {
+        Self(endpoint)
+    }
+}
+
+impl Manage for Answering {
+    fn manage_flags(&self) -> Result<(), HandlerError> {
+        Ok(self.manage_responder_flags()?)
+    }
+
+    fn note(&self, key: &str, text: &str) -> Option<String> {
+        note_request::<Question>(key, text)
+    }
+
+    fn forget_secrets(&self, databag: &mut Databag) {
+        databag.set("password", "");
+    }
+}
+
+const ASK: EndpointKey<Asking> = EndpointKey::new("db", Role::Requires, "questions");
+const OTHER: EndpointKey<Asking> = EndpointKey::new("other", Role::Requires, "questions");
+const ANSWER: EndpointKey<Answering> = EndpointKey::new("db", Role::Provides, "questions");
+
+fn question(topic: &str, text: &str) -> Question {
+    Question { topic: topic.to_owned(), text: text.to_owned() }
+}
+
+/// A charm that in `config-changed` does `work` with the asking side.
+fn asking(work: impl Fn(&Asking) -> Result<(), HandlerError> + 'static) -> App {
+    let charm = Charm::default().endpoint(ASK).endpoint(OTHER);
+    App::new(charm).handler(move |hook: &mut Hook| work(&hook.endpoint(ASK)), on(HookEvent::ConfigChanged))
+}
+
+/// A charm that asks one question, on every relation.
+fn asks(text: &'static str) -> App {
+    asking(move |side| {
+        for relation in &side.endpoint().relations()? {
+            side.create_or_update(relation, question("price", text), |known| known.topic == "price")?;
+        }
+        Ok(())
+    })
+}
+
+/// A charm that in `config-changed` does `work` with the answering side.
+fn answering(work: impl Fn(&Answering) -> Result<(), HandlerError> + 'static) -> App {
+    let charm = Charm::default().endpoint(ANSWER);
+    App::new(charm).handler(move |hook: &mut Hook| work(&hook.endpoint(ANSWER)), on(HookEvent::ConfigChanged))
+}
+
+/// A charm that answers everything that is new.
+fn answers() -> App {
+    answering(|side| {
+        for request in side.new_requests()? {
+            side.respond(&request, &Reply { text: format!("re: {}", request.text) })?;
+        }
+        Ok(())
+    })
+}
+
+fn nothing() -> App {
+    asking(|_| Ok(()))
+}
+
+/// The ids of the requests in a databag.
+fn ids(databag: &Value) -> Vec<String> {
+    let keys = databag.as_object().into_iter().flatten().map(|(key, _)| key);
+    keys.filter_map(|key| key.strip_prefix("request_")).map(str::to_owned).collect()
+}
+
+fn related() -> Juju {
+    let mut juju = Juju::default();
+    juju.relate("db:1", &["mysql/0"]);
+    juju.run(&nothing(), "db-relation-joined mysql/0").expect("good");
+    juju
+}
+
+fn has(juju: &Juju, name: &str) -> bool {
+    juju.flags().contains(&format!("endpoint.db.{name}"))
+}
+
+#[test]
+fn a_request_keeps_its_uuid_when_it_is_updated() {
+    let mut juju = related();
+    juju.run(&asks("how much?"), "config-changed").expect("good");
+    let first = ids(&juju.databag("db:1", "web/0"));
+    assert_eq!(first.len(), 1);
+    assert_eq!(first[0].split('-').map(str::len).collect::<Vec<_>>(), [8, 4, 4, 4, 12]);
+    juju.run(&asks("how much now?"), "config-changed").expect("good");
+    assert_eq!(ids(&juju.databag("db:1", "web/0")), first);
+    juju.run(&asks("how much now?"), "config-changed").expect("good");
+    assert!(!juju.commands.iter().any(|line| line.starts_with("relation-set")), "{:?}", juju.commands);
+}
+
+#[test]
+fn every_relation_gets_its_own_request() {
+    let mut juju = related();
+    juju.relate("db:2", &["other/0"]);
+    juju.run(&asks("how much?"), "config-changed").expect("good");
+    let (one, two) = (ids(&juju.databag("db:1", "web/0")), ids(&juju.databag("db:2", "web/0")));
+    assert_eq!((one.len(), two.len()), (1, 1));
+    assert_ne!(one, two);
+}
+
+#[test]
+fn another_endpoint_of_the_interface_is_independent() {
+    let mut juju = related();
+    juju.relate("other:7", &["thing/0"]);
+    juju.run_on(&nothing(), "other-relation-joined thing/0", "other:7").expect("good");
+    juju.run(&asks("how much?"), "config-changed").expect("good");
+    assert_eq!(ids(&juju.databag("other:7", "web/0")).len(), 0);
+    juju.run(&asks("how much?"), "config-changed").expect("good");
+    assert_eq!(ids(&juju.databag("db:1", "web/0")).len(), 1, "found again, not asked again");
+}
+
+#[test]
+fn a_withdrawn_request_is_gone_from_the_wire() {
+    let mut juju = related();
+    juju.run(&asks("how much?"), "config-changed").expect("good");
+    let withdraw = asking(|side| {
+        for request in side.find_all(|known| known.topic == "price")? {
+            side.withdraw(&request)?;
+        }
+        Ok(())
+    });
+    juju.run(&withdraw, "config-changed").expect("good");
+    assert_eq!(juju.databag("db:1", "web/0"), json!({}));
+}
+
+#[test]
+fn flags_say_whether_the_answers_are_there() {
+    let mut juju = related();
+    assert!(!has(&juju, "all_responses"), "without a request there is nothing to wait for");
+    juju.run(&asks("how much?"), "config-changed").expect("good");
+    let id = ids(&juju.databag("db:1", "web/0")).remove(0);
+    juju.write("db:1", "mysql/0", &format!("response_{id}"), r#"{"text": "7"}"#);
+    juju.run(&nothing(), "db-relation-changed mysql/0").expect("good");
+    assert!(has(&juju, "has_responses") && has(&juju, "all_responses"));
+    // Both are remembered: elsewhere they cost nothing.
+    juju.run(&nothing(), "update-status").expect("good");
+    assert_eq!(juju.commands, ["state-get --format=json"]);
+    assert!(has(&juju, "all_responses"));
+    // A unit that leaves takes its answer along.
+    juju.relate("db:1", &[]);
+    juju.run(&nothing(), "db-relation-departed mysql/0").expect("good");
+    assert!(!has(&juju, "has_responses"));
+}
+
+#[test]
+fn an_answer_to_what_was_asked_before_is_not_current() {
+    let mut juju = related();
+    juju.run(&asks("how much?"), "config-changed").expect("good");
+    let id = ids(&juju.databag("db:1", "web/0")).remove(0);
+    juju.write("db:1", "mysql/0", &format!("response_{id}"), r#"{"answers": ["000000000000"], "text": "7"}"#);
+    juju.run(&nothing(), "db-relation-changed mysql/0").expect("good");
+    assert!(!has(&juju, "has_responses"));
+    let look = asking(|side| {
+        assert_eq!(side.responses()?.len(), 0);
+        assert_eq!(side.answers()?.iter().filter(|answer| !answer.is_current).count(), 1);
+        Ok(())
+    });
+    juju.run(&look, "config-changed").expect("good");
+}
+
+#[test]
+fn responses_are_found_by_what_was_asked() {
+    let mut juju = related();
+    juju.relate("db:1", &["mysql/0", "mysql/1"]);
+    juju.run(&asks("how much?"), "config-changed").expect("good");
+    let id = ids(&juju.databag("db:1", "web/0")).remove(0);
+    juju.write("db:1", "mysql/1", &format!("response_{id}"), r#"{"text": "7"}"#);
+    juju.write("db:1", "mysql/0", &format!("response_{id}"), "[]");
+    let look = asking(|side| {
+        let relation = &side.endpoint().relations()?[0];
+        let reply = side.response_by(relation, |known| known.topic == "price")?.expect("an answer");
+        assert_eq!((reply.text.as_str(), reply.unit.number()), ("7", 1));
+        assert!(side.response_by(relation, |known| known.topic == "size")?.is_none());
+        Ok(())
+    });
+    juju.run(&look, "config-changed").expect("good");
+    assert!(
+        juju.log.join("\n").contains("of `mysql/0`: found a list, expected a JSON object"),
+        "{:?}",
+        juju.log
+    );
+}
+
+/// A Juju in which `mysql/0` asked request `x`.
+fn asked(text: &str) -> Juju {
+    let mut juju = Juju::default();
+    juju.relate("db:1", &["mysql/0"]);
+    juju.write("db:1", "mysql/0", "request_x", text);
+    juju.run(&answering(|_| Ok(())), "db-relation-changed mysql/0").expect("good");
+    juju
+}
+
+const ONE: &str = r#"{"request_id":"x","text":"one","topic":"t"}"#;
+const TWO: &str = r#"{"request_id":"x","text":"two","topic":"t"}"#;
+
+#[test]
+fn a_request_is_new_until_it_is_answered_and_again_when_it_changes() {
+    let mut juju = asked(ONE);
+    assert!(has(&juju, "has_requests") && has(&juju, "new_requests"));
+    juju.run(&answers(), "config-changed").expect("good");
+    assert!(!has(&juju, "new_requests"), "answered in this dispatch");
+    let reply: Value =
+        serde_json::from_str(juju.databag("db:1", "web/0")["response_x"].as_str().expect("a text"))
+            .expect("JSON");
+    assert_eq!(reply["text"], "re: one");
+    juju.write("db:1", "mysql/0", "request_x", TWO);
+    juju.run(&answers(), "db-relation-changed mysql/0").expect("good");
+    assert!(has(&juju, "new_requests"), "it changed");
+    juju.run(&answers(), "config-changed").expect("good");
+    assert!(juju.databag("db:1", "web/0")["response_x"].as_str().expect("a text").contains("re: two"));
+    juju.run(&answering(|_| Ok(())), "update-status").expect("good");
+    assert_eq!(juju.commands, ["state-get --format=json"]);
+}
+
+#[test]
+fn the_answer_goes_when_the_request_goes() {
+    let mut juju = asked(ONE);
+    juju.run(&answers(), "config-changed").expect("good");
+    juju.write("db:1", "mysql/0", "request_x", "");
+    juju.run(&answering(|_| Ok(())), "db-relation-changed mysql/0").expect("good");
+    assert_eq!(juju.databag("db:1", "web/0"), json!({}));
+    assert!(has(&juju, "removed_requests") && !has(&juju, "has_requests"));
+}
+
+#[test]
+fn the_answer_goes_when_the_unit_goes() {
+    let mut juju = asked(ONE);
+    juju.run(&answers(), "config-changed").expect("good");
+    juju.relate("db:1", &[]);
+    juju.write("db:1", "mysql/0", "password", "hunter2");
+    juju.run(&answering(|_| Ok(())), "db-relation-departed mysql/0").expect("good");
+    assert_eq!(juju.databag("db:1", "web/0"), json!({}));
+    assert!(has(&juju, "removed_requests"));
+    assert!(!juju.kept.state["relation/db:1"].contains("hunter2"), "secrets are not kept");
+}
+
+#[test]
+fn what_is_no_request_fails_nothing_and_is_told() {
+    for text in ["null", "[]", "7", "text", "\"text\"", "{}", r#"{"request_id": "y"}"#] {
+        let mut juju = asked(text);
+        assert!(!has(&juju, "has_requests"), "`{text}`");
+        juju.write("db:1", "mysql/0", "request_count", "3");
+        juju.write("db:1", "mysql/0", "request_y", &ONE.replace("\"x\"", "\"y\""));
+        juju.run(&answers(), "db-relation-changed mysql/0").expect("good");
+        juju.run(&answers(), "config-changed").expect("good");
+        let keys = juju.databag("db:1", "web/0");
+        assert_eq!(keys.as_object().expect("a map").keys().collect::<Vec<_>>(), ["response_y"], "`{text}`");
+        assert!(juju.log.join("\n").contains("skipping key `request_x` of `mysql/0`"), "{:?}", juju.log);
+    }
+}
+
+#[test]
+fn one_id_from_two_units_is_one_request_and_the_first_unit_counts() {
+    let mut juju = Juju::default();
+    juju.relate("db:1", &["mysql/10", "mysql/9"]);
+    juju.write("db:1", "mysql/10", "request_x", TWO);
+    juju.write("db:1", "mysql/9", "request_x", ONE);
+    juju.run(&answers(), "upgrade-charm").expect("good");
+    juju.run(&answers(), "config-changed").expect("good");
+    assert!(juju.databag("db:1", "web/0")["response_x"].as_str().expect("a text").contains("re: one"));
+    assert!(!has(&juju, "new_requests"));
+    // The answer stays while one of them asks.
+    juju.relate("db:1", &["mysql/10"]);
+    juju.run(&answering(|_| Ok(())), "db-relation-departed mysql/9").expect("good");
+    assert!(has(&juju, "new_requests"), "what the other unit says is another thing");
+}
+
+#[test]
+fn an_answer_of_an_earlier_revision_counts() {
+    let mut juju = asked(ONE);
+    juju.write("db:1", "web/0", "response_x", r#"{"text": "from Python"}"#);
+    juju.kept.state.clear();
+    juju.run(&answering(|_| Ok(())), "upgrade-charm").expect("good");
+    assert!(has(&juju, "has_requests") && !has(&juju, "new_requests"));
+}
+
+#[test]
+fn an_id_may_be_chosen() {
+    let mut juju = related();
+    let app = asking(|side| {
+        let relation = &side.endpoint().relations()?[0];
+        side.create_with_id(relation, RequestId::of(&["model", "app"]), question("a", "b"))?;
+        Ok(())
+    });
+    juju.run(&app, "config-changed").expect("good");
+    let expected = RequestId::of(&["model", "app"]);
+    assert_eq!(ids(&juju.databag("db:1", "web/0")), [expected.as_str()]);
+}

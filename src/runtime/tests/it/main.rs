@@ -1,0 +1,8 @@
+//! Dispatches against a small Juju of values.
+
+mod actions;
+mod automatic;
+mod endpoints;
+mod exchange;
+mod juju;
+mod settle;
