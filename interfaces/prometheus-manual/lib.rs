@@ -1,1 +1,3 @@
-//! x
+//! Interface `prometheus-manual`: scrape jobs for a Prometheus, over a Juju relation.
+
+pub mod job;
