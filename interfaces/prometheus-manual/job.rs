@@ -14,7 +14,8 @@
 //!
 //! - no regular expression: only Go can tell whether it compiles;
 //! - no rule in `relabel_configs` that writes a label which Prometheus reads itself (`__address__`,
-//!   `__scheme__`, `__scrape_interval__`, `__scrape_timeout__`): rules can send targets anywhere;
+//!   `__scheme__`, `__scrape_interval__` and their like), or one whose name is worked out by the rule:
+//!   rules can send targets anywhere;
 //! - no service discovery but `static_configs`, `file_sd_configs`, `http_sd_configs`, `dns_sd_configs`;
 //! - no field that this Prometheus is too old or too new for: all fields from 2.20 to 3.14 are known here.
 //!
