@@ -130,6 +130,12 @@ pub enum ModelError {
         /// What is wrong, in Juju's words.
         reason: String,
     },
+    /// A script cannot be about this remote unit.
+    #[error("{reason}")]
+    RemoteUnit {
+        /// In Juju's words.
+        reason: String,
+    },
     /// The unit cannot run anything yet, or any more.
     #[error("unit `{name}` is not installed")]
     NotInstalled {

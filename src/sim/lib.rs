@@ -1,5 +1,6 @@
 //! A Juju model on the desk: runs real hook binaries, of any language, by Juju's own rules.
 
+mod action;
 mod agent;
 mod builder;
 mod commands;
@@ -14,6 +15,7 @@ mod process;
 mod random;
 mod run;
 mod schedule;
+mod schema;
 mod secret;
 mod server;
 mod sim;
@@ -21,6 +23,7 @@ mod status;
 mod transcript;
 mod version;
 
+pub use action::{ActionResult, ExecResult};
 pub use builder::Builder;
 pub use charms_reactive_hookcmd::commands::Party;
 pub use dispatch::{HookRun, Outcome, Settled};
