@@ -73,8 +73,8 @@ install_packages || {
 # Not started now must not mean started at the next boot.
 case " $missing " in
 *" prometheus "*)
-    if [ -d /run/systemd/system ]; then
-        $as_root systemctl disable --now prometheus.service
+    if command -v systemctl >/dev/null; then
+        $as_root systemctl disable --quiet prometheus.service
     fi
     ;;
 esac

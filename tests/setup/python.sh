@@ -30,8 +30,9 @@ rm -rf "$venv"
 pip() {
     "$venv/bin/python" -I -m pip --disable-pip-version-check "$@"
 }
-# Two packages come as source only. They are built with the pinned tools, not with whatever is newest today.
-grep -E '^(setuptools|wheel)==' "$requirements" >"$venv/build-tools.txt"
+# charms.reactive and charmhelpers come as source only. They are built with the pinned tools,
+# not with whatever is newest today.
+grep -E '^(setuptools|wheel|pbr)==' "$requirements" >"$venv/build-tools.txt"
 pip install --quiet --no-deps -r "$venv/build-tools.txt"
 pip install --quiet --no-deps --no-build-isolation --use-pep517 -r "$requirements"
 pip check --quiet
