@@ -11,8 +11,20 @@ python=${PYTHON:-python3}
 
 # Scripts of a venv name its absolute path, so a copied or moved one is no longer ours.
 wanted=$(printf '%s\n' "$venv" "${PYTHON:-}" && cat "$requirements" "$0")
-if [ -x "$venv/bin/python" ] && [ "$(cat "$venv/installed" 2>/dev/null)" = "$wanted" ]; then
+installed() {
+    [ -x "$venv/bin/python" ] && [ "$(cat "$venv/installed" 2>/dev/null)" = "$wanted" ]
+}
+if installed; then
     exit 0
+fi
+
+# Tests that run at the same time may all come here. The second one finds the work done.
+if command -v flock >/dev/null; then
+    exec 9<"$requirements"
+    flock 9
+    if installed; then
+        exit 0
+    fi
 fi
 
 command -v "$python" >/dev/null || {
