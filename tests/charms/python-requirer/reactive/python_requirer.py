@@ -12,7 +12,8 @@ CERTIFICATES = {"ca_file": "ca_cert", "cert_file": "client_cert", "key_file": "c
 
 
 def refused(job):
-    return job.job_name.startswith("refuse-")
+    # Charms in the field leave fields out, the name too.
+    return (job.job_name or "").startswith("refuse-")
 
 
 # In every hook, because charms.reactive raises no `changed` for a request that disappears.
@@ -61,10 +62,7 @@ def write_certificates(job):
 
 def remove_other_certificates(jobs):
     kept = {
-        certificate_path(job, field)
-        for job in jobs
-        for field in CERTIFICATES.values()
-        if getattr(job, field)
+        certificate_path(job, field) for job in jobs for field in CERTIFICATES.values() if getattr(job, field)
     }
     for path in charm_path("certs").glob("*.pem"):
         if path not in kept:
