@@ -1,0 +1,1 @@
+"""The interface `prometheus-manual`: jobs that Prometheus is asked, by relation, to scrape."""
