@@ -3,6 +3,7 @@
 //! [`run`] is the whole program; each subcommand is a module with its arguments and a `run` of its
 //! own.  Only this crate prints: the subcommands answer with errors, which it shows with their causes and hints.
 
+pub mod demo;
 pub mod pack;
 mod report;
 
@@ -13,6 +14,8 @@ use clap::{Parser, Subcommand};
 
 const EXAMPLES: &str = "\
 Examples:
+  charms-reactive demo
+      See two charms meet in a simulated model, and a real Prometheus scrape what one asks for
   charms-reactive pack
       Build every charm of this workspace; the results are in target/charms
   charms-reactive pack --charm my-charm --profile dev
@@ -36,6 +39,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Demo(demo::DemoArgs),
     Pack(pack::PackArgs),
 }
 
@@ -50,6 +54,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     let result = match &cli.command {
+        Command::Demo(args) => demo::run(args),
         Command::Pack(args) => pack::run(args),
     };
     match result {

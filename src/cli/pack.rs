@@ -94,19 +94,44 @@ struct Charm {
 
 /// A charm that was packed.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-struct Packed {
-    name: String,
+pub(crate) struct Packed {
+    pub(crate) name: String,
     architecture: &'static str,
     /// Whether the program brings its C library along, and so runs on any release.
     is_static: bool,
     program_bytes: usize,
-    folder: PathBuf,
+    pub(crate) folder: PathBuf,
     file: PathBuf,
     file_bytes: u64,
 }
 
 /// Packs the charms of the workspace around the current directory.
 pub fn run(args: &PackArgs) -> anyhow::Result<()> {
+    let packed = charms(args)?;
+    if args.json {
+        anstream::println!("{}", serde_json::json!({ "charms": packed }));
+    } else {
+        anstream::print!("{}", table(&packed, &std::env::current_dir().unwrap_or_default()));
+    }
+    for charm in packed.iter().filter(|charm| !charm.is_static) {
+        report::note(&format!(
+            "`{}` is linked to the C library of this machine, and runs only where that is as new",
+            charm.name
+        ));
+    }
+    Ok(())
+}
+
+impl PackArgs {
+    /// These charms, built fast, to be run on this machine.
+    pub(crate) fn to_try(names: &[&str]) -> Self {
+        let names = names.iter().map(ToString::to_string).collect();
+        Self { names, profile: Profile::Dev, target: None, target_dir: None, json: false }
+    }
+}
+
+/// Packs charms and tells where they are.
+pub(crate) fn charms(args: &PackArgs) -> anyhow::Result<Vec<Packed>> {
     let workspace = Workspace::read()?;
     let charms = chosen(read_folders(&workspace)?, &args.names)?;
     let target_dir = args.target_dir.as_deref().unwrap_or(&workspace.target_dir);
@@ -132,19 +157,7 @@ pub fn run(args: &PackArgs) -> anyhow::Result<()> {
             packed.push(pack(charm, &program, &output_dir)?);
         }
     }
-
-    if args.json {
-        anstream::println!("{}", serde_json::json!({ "charms": packed }));
-    } else {
-        anstream::print!("{}", table(&packed, &std::env::current_dir().unwrap_or_default()));
-    }
-    for charm in packed.iter().filter(|charm| !charm.is_static) {
-        report::note(&format!(
-            "`{}` is linked to the C library of this machine, and runs only where that is as new",
-            charm.name
-        ));
-    }
-    Ok(())
+    Ok(packed)
 }
 
 /// Reads the folder of every charm there is, so that a mistake shows before anything is built.
