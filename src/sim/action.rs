@@ -1,0 +1,229 @@
+//! Runs that are no hooks: actions, and scripts in a hook context.
+
+use charms_reactive_core::UnitName;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::commit;
+use crate::dispatch::Finished;
+use crate::error::{ModelError, SimError};
+use crate::event::{Event, Exit};
+use crate::model::{Model, Unit};
+use crate::process::{Ended, Lookup, lookup};
+use crate::run::{Current, Purpose, Run};
+use crate::schema;
+use crate::sim::Sim;
+
+/// What came of an action.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ActionResult {
+    /// Its number.
+    pub id: u32,
+    /// `completed`, `failed` or `aborted`.
+    pub status: String,
+    /// Why it failed; empty otherwise.
+    pub message: String,
+    /// What it set with `action-set`.
+    pub results: Map<String, Value>,
+    /// Its exit code; -1 when it was killed, none when it was not run.
+    pub code: Option<i32>,
+    /// What it wrote to standard output; bytes that are not text are replaced.
+    pub stdout: String,
+    /// What it wrote to standard error; bytes that are not text are replaced.
+    pub stderr: String,
+    /// What it told about its progress.
+    pub log: Vec<String>,
+}
+
+/// What came of a script.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ExecResult {
+    /// Its exit code; -1 when it was killed.
+    pub code: i32,
+    /// What it wrote to standard output; bytes that are not text are replaced.
+    pub stdout: String,
+    /// What it wrote to standard error; bytes that are not text are replaced.
+    pub stderr: String,
+    /// Why its changes could not be made visible, if so.
+    pub flush_error: Option<String>,
+}
+
+impl Sim {
+    /// Runs an action of a unit now, between hooks, in error or not.
+    ///
+    /// `parameters` is a JSON object, or null for none; defaults are filled in.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::NoAction`] and [`ModelError::Parameters`] for what Juju refuses before anything
+    /// runs.  An action that fails is no error of this call.
+    ///
+    /// # Source
+    ///
+    /// `U/operation/runaction.go`, and `finalizeAction` in `U/runner/context/context.go`.
+    pub fn run_action(
+        &mut self,
+        unit: &str,
+        name: &str,
+        parameters: Value,
+    ) -> Result<ActionResult, SimError> {
+        let unit = self.runnable(unit)?;
+        let parameters = checked(&self.model, self.model.unit(&unit)?, name, parameters)?;
+        let id = self.model.next_action();
+        let purpose = Purpose::Action { id, name: name.to_owned(), parameters };
+        let path = match lookup(&self.agents.charm(&unit), "actions", name) {
+            Lookup::File(path) => Ok(path),
+            Lookup::Wrong(error) => Err(error),
+            Lookup::Missing => Err(format!("action not implemented on unit \"{unit}\"")),
+        };
+        let run = Run::new(&mut self.model, &unit, purpose);
+        let Finished { run, ended, server } = self.execute(run, path, &[], None)?;
+        let (status, message) = match &ended {
+            Err(error) => ("failed", error.clone()),
+            Ok(Ended { exit: Exit::Code(0), .. }) => match commit::flush(&mut self.model, &run) {
+                Err(error) => ("failed", format!("committing requested changes failed: {error}")),
+                Ok(()) => match &run.action.failure {
+                    Some(failure) => ("failed", failure.clone()),
+                    None => ("completed", String::new()),
+                },
+            },
+            Ok(Ended { exit: Exit::Code(code), .. }) => ("failed", format!("exit status {code}")),
+            Ok(Ended { exit: Exit::Signal(9) | Exit::TimedOut, .. }) => ("aborted", String::new()),
+            Ok(Ended { exit, .. }) => ("failed", exit.to_string()),
+        };
+        let is_flushed =
+            matches!(&ended, Ok(Ended { exit: Exit::Code(0), .. })) && !message.starts_with("committing");
+        self.finish(&run, ended.as_ref().ok(), is_flushed);
+        self.close(server, &run)?;
+        let (code, stdout, stderr) = streams(ended.ok());
+        Ok(ActionResult {
+            id,
+            status: status.to_owned(),
+            message,
+            results: run.action.results,
+            code,
+            stdout,
+            stderr,
+            log: run.action.log,
+        })
+    }
+
+    /// Runs a bash script in a hook context of a unit, as `juju-exec UNIT SCRIPT` does.
+    ///
+    /// What it staged becomes visible whatever its exit code: Juju asks only whether it could be run.
+    ///
+    /// # Source
+    ///
+    /// `U/operation/runcommands.go`, `juju/utils:exec/exec.go`.
+    pub fn exec(&mut self, unit: &str, script: &str) -> Result<ExecResult, SimError> {
+        let unit = self.runnable(unit)?;
+        let run = Run::new(&mut self.model, &unit, Purpose::Exec);
+        self.exec_run(run, script)
+    }
+
+    /// Runs a bash script as `juju-exec -r RELATION [--remote-unit UNIT]` does.
+    ///
+    /// Without a remote unit, the only one of the relation is taken.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::RemoteUnit`] when there is not exactly one, or not this one.
+    ///
+    /// # Source
+    ///
+    /// `U/runcommands`, `inferRemoteUnit`.
+    pub fn exec_in(
+        &mut self,
+        unit: &str,
+        relation: u32,
+        remote_unit: Option<&str>,
+        script: &str,
+    ) -> Result<ExecResult, SimError> {
+        let unit = self.runnable(unit)?;
+        let mut run = Run::new(&mut self.model, &unit, Purpose::Exec);
+        let Some(view) = run.views.get(&relation) else {
+            return Err(ModelError::NoRelation { number: relation }.into());
+        };
+        let members: Vec<String> = view.members.iter().map(ToString::to_string).collect();
+        let refused = |reason: String| Err(ModelError::RemoteUnit { reason }.into());
+        let remote_unit = match (remote_unit, view.members.as_slice()) {
+            (None, [one]) => one.clone(),
+            (None, []) => return refused(format!("cannot infer remote unit in empty relation {relation}")),
+            (None, _) => {
+                return refused(format!("ambiguous remote unit; possibilities are [{}]", members.join(" ")));
+            }
+            (Some(name), known) => {
+                let name = UnitName::parse(name)?;
+                if !known.contains(&name) {
+                    return refused(format!(
+                        "unknown remote unit {name}; possibilities are [{}]",
+                        members.join(" ")
+                    ));
+                }
+                name
+            }
+        };
+        let remote_application = remote_unit.application().clone();
+        run.current = Some(Current {
+            number: relation,
+            remote_unit: Some(remote_unit),
+            remote_application,
+            departing: None,
+        });
+        self.exec_run(run, script)
+    }
+
+    fn exec_run(&mut self, run: Run, script: &str) -> Result<ExecResult, SimError> {
+        let script = Some(script.as_bytes().to_vec());
+        let Finished { run, ended, server } = self.execute(run, Ok("/bin/bash".into()), &["-s"], script)?;
+        let flush_error = match &ended {
+            Ok(Ended { exit: Exit::Code(_), .. }) => commit::flush(&mut self.model, &run).err(),
+            Ok(Ended { exit, .. }) => Some(exit.to_string()),
+            Err(error) => Some(error.clone()),
+        };
+        self.finish(&run, ended.as_ref().ok(), flush_error.is_none());
+        self.close(server, &run)?;
+        let (code, stdout, stderr) = streams(ended.ok());
+        Ok(ExecResult { code: code.unwrap_or(-1), stdout, stderr, flush_error })
+    }
+
+    fn finish(&mut self, run: &Run, ended: Option<&Ended>, committed: bool) {
+        commit::keep_cache(&mut self.model, run);
+        self.model.journal.record(Event::HookEnded {
+            unit: run.unit.clone(),
+            hook: run.name(),
+            exit: ended.map(|ended| ended.exit),
+            committed,
+            error: None,
+        });
+    }
+}
+
+/// The parameters with defaults, when they are what the action takes.
+fn checked(model: &Model, unit: &Unit, name: &str, given: Value) -> Result<Map<String, Value>, ModelError> {
+    let Some(schema) = unit.charm.actions.get(name) else {
+        return Err(ModelError::NoAction { name: name.to_owned(), unit: unit.name.clone() });
+    };
+    let mut parameters = match given {
+        Value::Null => Map::new(),
+        Value::Object(parameters) => parameters,
+        other => {
+            let reason = format!("(root) : must be of type object, given {other}");
+            return Err(ModelError::Parameters { reason });
+        }
+    };
+    schema::insert_defaults(schema, &mut parameters);
+    let given = Value::Object(parameters.clone());
+    let faults = schema::faults(schema, &given, model.juju.opens_action_parameters());
+    if faults.is_empty() { Ok(parameters) } else { Err(ModelError::Parameters { reason: faults.join("; ") }) }
+}
+
+fn streams(ended: Option<Ended>) -> (Option<i32>, String, String) {
+    let Some(ended) = ended else { return (None, String::new(), String::new()) };
+    let code = match ended.exit {
+        Exit::Code(code) => code,
+        _ => -1,
+    };
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    (Some(code), text(ended.stdout), text(ended.stderr))
+}

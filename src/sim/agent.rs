@@ -1,0 +1,162 @@
+//! The folders of the unit agents: a copy of the charm, the hook commands, the socket.
+//!
+//! ```text
+//! <folder>/agents/unit-web-0/charm          the unit's own copy of the charm
+//! <folder>/agents/unit-web-0/agent.socket   while a hook runs
+//! <folder>/tools/relation-get               links to the hook-command program
+//! ```
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+
+use charms_reactive_core::UnitName;
+
+use crate::error::RunError;
+
+/// How long the path of a unix socket may be.
+const SOCKET_PATH_BYTES_MAX: usize = 107;
+
+/// Writes a file of the simulated world.
+#[expect(clippy::disallowed_methods, reason = "plain files of the simulated world, no hook's")]
+pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    fs::write(path, bytes)
+}
+
+/// The folder of all agents.
+#[derive(Debug)]
+pub(crate) struct Agents {
+    root: PathBuf,
+}
+
+impl Agents {
+    /// Lays out the folder: one link for each hook command.
+    pub(crate) fn new(
+        root: PathBuf,
+        program: &Path,
+        names: impl Iterator<Item = &'static str>,
+    ) -> Result<Self, RunError> {
+        let agents = Self { root };
+        let tools = agents.tools();
+        make_folder(&tools)?;
+        for name in names {
+            let link = tools.join(name);
+            symlink(program, &link).map_err(|source| RunError::Files { path: link, source })?;
+        }
+        Ok(agents)
+    }
+
+    /// The folder with the hook commands.
+    pub(crate) fn tools(&self) -> PathBuf {
+        self.root.join("tools")
+    }
+
+    fn unit(&self, unit: &UnitName) -> PathBuf {
+        self.root.join("agents").join(format!("unit-{}-{}", unit.application(), unit.number()))
+    }
+
+    /// The unit's copy of its charm.
+    pub(crate) fn charm(&self, unit: &UnitName) -> PathBuf {
+        self.unit(unit).join("charm")
+    }
+
+    /// Where the unit's socket is; at a shorter path when Juju's is too long for the kernel.
+    pub(crate) fn socket(&self, unit: &UnitName) -> Result<PathBuf, RunError> {
+        let usual = self.unit(unit).join("agent.socket");
+        let fits = |path: &Path| path.as_os_str().len() <= SOCKET_PATH_BYTES_MAX;
+        if fits(&usual) {
+            return Ok(usual);
+        }
+        let short = self.root.join("agent.socket");
+        if fits(&short) {
+            return Ok(short);
+        }
+        Err(RunError::SocketPath { path: short, bytes_max: SOCKET_PATH_BYTES_MAX })
+    }
+
+    /// Gives a unit its copy of a charm; an upgrade takes away what only the old charm had.
+    ///
+    /// Files that the charm has made are kept.
+    ///
+    /// # Source
+    ///
+    /// `internal/charm/charmarchive.go`: files keep their exec bit, links stay.
+    pub(crate) fn deploy(&self, unit: &UnitName, new: &Path, old: Option<&Path>) -> Result<(), RunError> {
+        let target = self.charm(unit);
+        make_folder(&target)?;
+        let mut fresh = BTreeSet::new();
+        copy_folder(new, &target, Path::new(""), &mut fresh)?;
+        if let Some(old) = old.filter(|old| *old != new) {
+            let mut stale = BTreeSet::new();
+            list_folder(old, Path::new(""), &mut stale)?;
+            for path in stale.difference(&fresh) {
+                // Already gone is as good.
+                let _ = fs::remove_file(target.join(path));
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes away everything of a unit that is gone.
+    pub(crate) fn remove(&self, unit: &UnitName) {
+        // What a left-over program still writes there goes with the whole folder at the end.
+        let _ = fs::remove_dir_all(self.unit(unit));
+    }
+}
+
+fn make_folder(path: &Path) -> Result<(), RunError> {
+    fs::create_dir_all(path).map_err(|source| RunError::Files { path: path.to_owned(), source })
+}
+
+/// The files and links below `from`, relative to it.
+fn list_folder(from: &Path, below: &Path, found: &mut BTreeSet<PathBuf>) -> Result<(), RunError> {
+    let folder = from.join(below);
+    let wrong = |source| RunError::Files { path: folder.clone(), source };
+    for entry in fs::read_dir(&folder).map_err(wrong)? {
+        let entry = entry.map_err(wrong)?;
+        let path = below.join(entry.file_name());
+        if entry.file_type().map_err(wrong)?.is_dir() {
+            list_folder(from, &path, found)?;
+        } else {
+            found.insert(path);
+        }
+    }
+    Ok(())
+}
+
+fn copy_folder(from: &Path, to: &Path, below: &Path, copied: &mut BTreeSet<PathBuf>) -> Result<(), RunError> {
+    let folder = from.join(below);
+    let wrong = |source| RunError::Files { path: folder.clone(), source };
+    for entry in fs::read_dir(&folder).map_err(wrong)? {
+        let entry = entry.map_err(wrong)?;
+        let path = below.join(entry.file_name());
+        let (source, target) = (from.join(&path), to.join(&path));
+        let kind = entry.file_type().map_err(wrong)?;
+        if kind.is_dir() {
+            make_folder(&target)?;
+            copy_folder(from, to, &path, copied)?;
+            continue;
+        }
+        copy_file(&source, &target, kind.is_symlink())
+            .map_err(|error| RunError::Files { path: target, source: error })?;
+        copied.insert(path);
+    }
+    Ok(())
+}
+
+fn copy_file(source: &Path, target: &Path, is_link: bool) -> io::Result<()> {
+    // A running program cannot be written over, but its name can be taken away.
+    match fs::remove_file(target) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    // A link that leads out of the charm, as into a build folder, is copied as what it names.
+    if is_link && fs::read_link(source).is_ok_and(|to| to.is_relative() && !to.starts_with("..")) {
+        return symlink(fs::read_link(source)?, target);
+    }
+    fs::copy(source, target)?;
+    let is_executable = fs::metadata(source)?.permissions().mode() & 0o111 != 0;
+    fs::set_permissions(target, fs::Permissions::from_mode(if is_executable { 0o755 } else { 0o644 }))
+}

@@ -1,0 +1,146 @@
+//! The settings of a simulation.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::agent::Agents;
+use crate::commands;
+use crate::error::{RunError, SimError};
+use crate::model::Model;
+use crate::sim::{Settings, Sim};
+use crate::version::JujuVersion;
+
+/// What an agent has in `PATH` after its hook commands, on a machine with systemd.
+const PATH_TAIL: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// The settings of a simulation; [`Sim::builder`] makes one.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Builder {
+    seed: u64,
+    juju: JujuVersion,
+    model_name: String,
+    program: Option<PathBuf>,
+    folder: Option<PathBuf>,
+    settings: Settings,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            seed: 0,
+            juju: JujuVersion::default(),
+            model_name: "sim".to_owned(),
+            program: None,
+            folder: None,
+            settings: Settings {
+                path_tail: PATH_TAIL.to_owned(),
+                hook_limit: Duration::from_secs(60),
+                connection_limit: Duration::from_secs(5),
+                retries_max: 3,
+                hooks_max: 10_000,
+            },
+        }
+    }
+}
+
+impl Builder {
+    /// The seed of every choice that Juju leaves open; the same one gives the same order.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// Which Juju is simulated; 3.6 without this.
+    pub fn juju_version(mut self, version: JujuVersion) -> Self {
+        self.juju = version;
+        self
+    }
+
+    /// The name of the model, `JUJU_MODEL_NAME`.
+    pub fn model_name(mut self, name: impl Into<String>) -> Self {
+        self.model_name = name.into();
+        self
+    }
+
+    /// The program that is all hook commands: `charms-reactive`, or any that calls
+    /// [`charms_reactive_hookcmd::program::run`] with the name it was started under.
+    ///
+    /// Without one, charms find no hook commands; they can still use the socket.
+    pub fn program(mut self, path: impl Into<PathBuf>) -> Self {
+        self.program = Some(path.into());
+        self
+    }
+
+    /// What follows the hook commands in `PATH`; nothing of the caller's own environment is used.
+    pub fn path_tail(mut self, path: impl Into<String>) -> Self {
+        self.settings.path_tail = path.into();
+        self
+    }
+
+    /// A folder for the agents that is kept; a temporary one, removed at the end, without this.
+    pub fn folder(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.folder = Some(folder.into());
+        self
+    }
+
+    /// How long a hook may take before it is killed and counts as failed; a minute without this.
+    pub fn hook_time_limit(mut self, limit: Duration) -> Self {
+        self.settings.hook_limit = limit;
+        self
+    }
+
+    /// How long connections to the agent may stay open after their hook; five seconds without this.
+    pub fn connection_time_limit(mut self, limit: Duration) -> Self {
+        self.settings.connection_limit = limit;
+        self
+    }
+
+    /// How often a failed hook is run again before its unit is left in error; three times without this.
+    pub fn retries_max(mut self, retries: u32) -> Self {
+        self.settings.retries_max = retries;
+        self
+    }
+
+    /// How many hooks [`Sim::settle`] runs before it gives up; ten thousand without this.
+    pub fn hooks_max(mut self, hooks: usize) -> Self {
+        self.settings.hooks_max = hooks;
+        self
+    }
+
+    /// Makes the simulation.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::NoProgram`] when there is no program at the path given, [`RunError::Files`] when
+    /// the folder for the agents cannot be made.
+    pub fn build(self) -> Result<Sim, SimError> {
+        let temporary =
+            match &self.folder {
+                Some(_) => None,
+                None => Some(tempfile::Builder::new().prefix("juju-").tempdir().map_err(|source| {
+                    RunError::Files { path: PathBuf::from("a temporary folder"), source }
+                })?),
+            };
+        let root = match (&self.folder, &temporary) {
+            (Some(folder), _) => absolute(folder)?,
+            (None, Some(temporary)) => absolute(temporary.path())?,
+            (None, None) => unreachable!("one of the two was made above"),
+        };
+        let agents = match &self.program {
+            Some(program) => {
+                if !program.is_file() {
+                    return Err(RunError::NoProgram { path: program.clone() }.into());
+                }
+                Agents::new(root, &absolute(program)?, commands::names(self.juju))?
+            }
+            None => Agents::new(root, Path::new(""), std::iter::empty())?,
+        };
+        let model = Model::new(self.juju, &self.model_name, self.seed);
+        Ok(Sim::new(model, agents, self.settings, temporary))
+    }
+}
+
+fn absolute(path: &Path) -> Result<PathBuf, RunError> {
+    std::path::absolute(path).map_err(|source| RunError::Files { path: path.to_owned(), source })
+}

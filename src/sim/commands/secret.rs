@@ -1,0 +1,5 @@
+//! The commands for secrets.
+
+use super::Command;
+
+pub(super) const COMMANDS: &[Command] = &[];

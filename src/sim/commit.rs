@@ -1,0 +1,222 @@
+//! The end of a run: staged changes become part of the model, and the unit's own books are kept.
+
+use std::collections::BTreeMap;
+
+use charms_reactive_core::{HookEvent, RelationEvent, UnitName};
+use charms_reactive_hookcmd::commands::Party;
+
+use crate::event::Event;
+use crate::model::{Hook, Model, StatusEntry, automatic_keys};
+use crate::run::{Purpose, Run};
+
+/// How much state a unit may have.
+///
+/// # Source
+///
+/// Model setting `max-charm-state-size`.
+const STATE_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// How much one databag may hold.
+///
+/// # Source
+///
+/// `juju/juju:core/quota`: the limit of a stored document.
+const DATABAG_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Makes what `run` has staged part of the model: all of it, or nothing and the reason.
+///
+/// # Source
+///
+/// `U/runner/context/context.go`, `Flush`; leadership is checked here again, because it may have gone
+/// since the command ran.
+pub(crate) fn flush(model: &mut Model, run: &Run) -> Result<(), String> {
+    check(model, run)?;
+    let is_config_changed =
+        matches!(&run.purpose, Purpose::Hook(Hook { event: HookEvent::ConfigChanged, .. }));
+    for (number, view) in &run.views {
+        let unit = Party::Unit(run.unit.clone());
+        if is_config_changed {
+            refresh_network(model, run, *number);
+        }
+        model.write_databag(*number, &unit, &view.own_unit);
+        let application = Party::Application(run.unit.application().clone());
+        if model.write_databag(*number, &application, &view.own_application) {
+            // The writer is not told about its own writing; in a peer relation it would be.
+            let version = model.relations[number].application_version(run.unit.application());
+            let is_peer = model.relations[number].is_peer();
+            let membership = model.units.get_mut(&run.unit).and_then(|unit| unit.relations.get_mut(number));
+            if let (true, Some(membership)) = (is_peer, membership) {
+                membership.application_version = version;
+            }
+        }
+    }
+    flush_unit(model, run);
+    for (id, secret) in &run.staged.secrets {
+        match secret {
+            Some(secret) => drop(model.secrets.insert(id.clone(), secret.clone())),
+            None => drop(model.secrets.remove(id)),
+        }
+    }
+    Ok(())
+}
+
+/// What keeps a run's changes from being made visible.
+fn check(model: &Model, run: &Run) -> Result<(), String> {
+    let writes_application = run.views.values().any(|view| !view.own_application.is_empty());
+    if writes_application && !model.is_leader(&run.unit) {
+        return Err("cannot write relation settings: permission denied".to_owned());
+    }
+    if let Some(name) = run.staged.storage.first() {
+        return Err(format!("cannot add storage: charm storage \"{name}\" not found"));
+    }
+    let Some(unit) = model.units.get(&run.unit) else { return Ok(()) };
+    let mut state: BTreeMap<&str, &str> =
+        unit.state.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+    for (key, value) in &run.staged.state {
+        match value {
+            Some(value) => drop(state.insert(key, value)),
+            None => drop(state.remove(key.as_str())),
+        }
+    }
+    let bytes: usize = state.iter().map(|(key, value)| key.len() + value.len()).sum();
+    if bytes > STATE_BYTES_MAX {
+        return Err(format!("max allowed size ({STATE_BYTES_MAX}) for charm state exceeded: {bytes}"));
+    }
+    for view in run.views.values() {
+        for writes in [&view.own_unit, &view.own_application] {
+            let bytes: usize = writes.iter().map(|(key, value)| key.len() + value.len()).sum();
+            if bytes > DATABAG_BYTES_MAX {
+                return Err(format!("relation settings of {bytes} bytes are larger than a document may be"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Writes the automatic keys again, over what a charm may have put there.
+///
+/// # Source
+///
+/// `U/runner/context/context.go`: each `config-changed` refreshes the network information.
+fn refresh_network(model: &mut Model, run: &Run, number: u32) {
+    let Some(address) = model.units.get(&run.unit).map(|unit| unit.address) else { return };
+    let keys: BTreeMap<String, String> = automatic_keys(address).into();
+    model.write_databag(number, &Party::Unit(run.unit.clone()), &keys);
+}
+
+fn flush_unit(model: &mut Model, run: &Run) {
+    let Some(unit) = model.units.get_mut(&run.unit) else { return };
+    for (key, new) in &run.staged.state {
+        let old = match new {
+            Some(new) => unit.state.insert(key.clone(), new.clone()),
+            None => unit.state.remove(key),
+        };
+        if old != *new {
+            let (unit, key, new) = (run.unit.clone(), key.clone(), new.clone());
+            model.journal.record(Event::StateChanged { unit, key, old, new });
+        }
+    }
+    if let Some(ports) = &run.staged.ports {
+        let unit_name = || run.unit.clone();
+        for (port, _) in unit.ports.difference(ports) {
+            model.journal.record(Event::PortClosed { unit: unit_name(), port: port.to_string() });
+        }
+        for (port, _) in ports.difference(&unit.ports) {
+            model.journal.record(Event::PortOpened { unit: unit_name(), port: port.to_string() });
+        }
+        unit.ports.clone_from(ports);
+    }
+    unit.tracked.extend(run.staged.tracked.iter().map(|(id, tracked)| (id.clone(), tracked.clone())));
+}
+
+/// Keeps what the run has read of members' data for the next one.
+pub(crate) fn keep_cache(model: &mut Model, run: &Run) {
+    let Some(unit) = model.units.get_mut(&run.unit) else { return };
+    for (number, view) in &run.views {
+        if let Some(membership) = unit.relations.get_mut(number) {
+            membership.cache =
+                view.units.iter().map(|(unit, databag)| (unit.clone(), databag.clone())).collect();
+            membership.cache.retain(|unit, _| view.members.contains(unit));
+        }
+    }
+}
+
+/// Books a hook as done: it was run well, is missing in the charm, or was given up by the operator.
+///
+/// # Source
+///
+/// `U/operation/runhook.go`, `Commit`, and `U/relation/state.go`, `UpdateStateForHook`.
+pub(crate) fn done(model: &mut Model, name: &UnitName, hook: &Hook) {
+    let Some(unit) = model.units.get(name) else { return };
+    let digest = model.config_digest(unit);
+    let leader_settings_version =
+        model.applications.get(name.application()).map(|application| application.leader_settings_version);
+    let is_leader = model.is_leader(name);
+    let revision = model.applications.get(name.application()).map(|application| application.charm_revision);
+    let Some(unit) = model.units.get_mut(name) else { return };
+    unit.failed = None;
+    if unit.queued.as_ref() == Some(hook) {
+        unit.queued = None;
+    }
+    match &hook.event {
+        HookEvent::Install => unit.is_installed = true,
+        HookEvent::LeaderElected => unit.is_leader_shown = is_leader,
+        HookEvent::LeaderSettingsChanged => unit.leader_settings_shown = leader_settings_version,
+        HookEvent::ConfigChanged => {
+            unit.config_shown = Some(digest);
+            if !unit.is_started {
+                unit.queued = Some(Hook::plain(HookEvent::Start));
+            }
+        }
+        HookEvent::UpgradeCharm => {
+            unit.charm_revision = revision.unwrap_or(unit.charm_revision);
+            unit.queued = Some(Hook::plain(HookEvent::ConfigChanged));
+        }
+        HookEvent::Start => {
+            unit.is_started = true;
+            unit.is_rebooted = false;
+            if !unit.is_status_said {
+                model.set_status(name, StatusEntry::new("unknown", ""));
+            }
+        }
+        HookEvent::UpdateStatus => unit.is_update_status_due = false,
+        HookEvent::Stop => unit.is_stopped = true,
+        HookEvent::Remove => {
+            model.set_status(name, StatusEntry::new("terminated", ""));
+            model.drop_unit(name);
+        }
+        HookEvent::Relation { event, .. } => relation_done(model, name, hook, *event),
+        HookEvent::Secret(_) => {
+            if let Some(secret) = &hook.secret {
+                unit.secrets_shown.insert(secret.id.clone(), secret.revision);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn relation_done(model: &mut Model, name: &UnitName, hook: &Hook, event: RelationEvent) {
+    let Some(about) = &hook.relation else { return };
+    let membership = model.units.get_mut(name).and_then(|unit| unit.relations.get_mut(&about.number));
+    let Some(membership) = membership else { return };
+    match (event, &about.remote_unit) {
+        (RelationEvent::Created, _) => membership.is_created = true,
+        (RelationEvent::Joined, Some(remote)) => {
+            membership.members.insert(remote.clone(), about.version);
+            membership.changed_pending = Some(remote.clone());
+        }
+        (RelationEvent::Changed, Some(remote)) => {
+            membership.members.insert(remote.clone(), about.version);
+            membership.changed_pending = None;
+        }
+        (RelationEvent::Changed, None) => membership.application_version = about.version,
+        (RelationEvent::Departed, Some(remote)) => {
+            membership.members.remove(remote);
+            membership.cache.remove(remote);
+            if membership.changed_pending.as_ref() == Some(remote) {
+                membership.changed_pending = None;
+            }
+        }
+        (RelationEvent::Broken, _) => model.leave_scope(name, about.number),
+        (RelationEvent::Joined | RelationEvent::Departed, None) => {}
+    }
+}

@@ -1,0 +1,273 @@
+//! What happens in a simulation, as values for observers and for the transcript.
+
+use std::fmt;
+
+use charms_reactive_core::{ApplicationName, UnitName};
+use charms_reactive_hookcmd::commands::Party;
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Exit {
+    /// By itself, with this code.
+    Code(i32),
+    /// Killed by this signal.
+    Signal(i32),
+    /// Killed by us, because it took longer than a hook may.
+    TimedOut,
+    /// Killed by us, because the hook asked for a reboot at once.
+    Rebooted,
+}
+
+impl fmt::Display for Exit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Code(code) => write!(f, "exit code {code}"),
+            Self::Signal(signal) => write!(f, "killed by signal {signal}"),
+            Self::TimedOut => f.write_str("killed after the time limit"),
+            Self::Rebooted => f.write_str("killed for a reboot"),
+        }
+    }
+}
+
+/// Which stream a line was written to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Stream {
+    /// Standard output; Juju logs it at level DEBUG.
+    Stdout,
+    /// Standard error; Juju logs it at level WARNING.
+    Stderr,
+}
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// The agent started the charm.
+    HookStarted {
+        /// The unit.
+        unit: UnitName,
+        /// The hook, action, or `juju-exec`.
+        hook: String,
+        /// The relation, for example `db:3`, and who it is about, for hooks of relations.
+        about: Option<String>,
+    },
+    /// The charm has no file for this hook, so nothing was run.
+    HookSkipped {
+        /// The unit.
+        unit: UnitName,
+        /// The hook.
+        hook: String,
+        /// As in [`Event::HookStarted`].
+        about: Option<String>,
+    },
+    /// A hook command was answered.
+    CommandRun {
+        /// The unit.
+        unit: UnitName,
+        /// The name of the command.
+        name: String,
+        /// Its arguments.
+        args: Vec<String>,
+        /// Its exit code.
+        code: i32,
+        /// Its standard output.
+        stdout: Vec<u8>,
+        /// Its standard error.
+        stderr: Vec<u8>,
+    },
+    /// The agent refused a request on its socket.
+    CallRefused {
+        /// The unit.
+        unit: UnitName,
+        /// The name of the command.
+        name: String,
+        /// What the agent said.
+        text: String,
+    },
+    /// The charm wrote a line.
+    Output {
+        /// The unit.
+        unit: UnitName,
+        /// Where to.
+        stream: Stream,
+        /// The line, without its end; bytes that are not text are replaced.
+        line: String,
+    },
+    /// The charm wrote to Juju's log with `juju-log`.
+    Log {
+        /// The unit.
+        unit: UnitName,
+        /// The level, for example `INFO`.
+        level: String,
+        /// The message.
+        message: String,
+    },
+    /// The process ended, and what it had staged was made visible or dropped.
+    HookEnded {
+        /// The unit.
+        unit: UnitName,
+        /// The hook.
+        hook: String,
+        /// How the process ended; `None` when it could not be started.
+        exit: Option<Exit>,
+        /// Whether the staged changes were made visible.
+        committed: bool,
+        /// Why the unit is in error now, if it is.
+        error: Option<String>,
+    },
+    /// A key of a databag is other than before.
+    DatabagChanged {
+        /// The number of the relation.
+        relation: u32,
+        /// Whose databag.
+        party: Party,
+        /// The key.
+        key: String,
+        /// What it was.
+        old: Option<String>,
+        /// What it is.
+        new: Option<String>,
+    },
+    /// A key of a unit's state is other than before.
+    StateChanged {
+        /// The unit.
+        unit: UnitName,
+        /// The key.
+        key: String,
+        /// What it was.
+        old: Option<String>,
+        /// What it is.
+        new: Option<String>,
+    },
+    /// A unit or an application shows another status.
+    StatusChanged {
+        /// Whose.
+        party: Party,
+        /// The word.
+        status: String,
+        /// The text beside it.
+        message: String,
+    },
+    /// The workload has another version.
+    VersionChanged {
+        /// The unit that said so.
+        unit: UnitName,
+        /// The version.
+        version: String,
+    },
+    /// A port was opened.
+    PortOpened {
+        /// The unit.
+        unit: UnitName,
+        /// For example `80/tcp`.
+        port: String,
+    },
+    /// A port was closed.
+    PortClosed {
+        /// The unit.
+        unit: UnitName,
+        /// For example `80/tcp`.
+        port: String,
+    },
+    /// Another unit leads.
+    LeaderChanged {
+        /// The application.
+        application: ApplicationName,
+        /// The new leader.
+        leader: Option<UnitName>,
+    },
+    /// The leader's settings of an application changed (up to Juju 3).
+    LeaderSettingsChanged {
+        /// The application.
+        application: ApplicationName,
+    },
+    /// A running action told about its progress.
+    ActionLogged {
+        /// The unit.
+        unit: UnitName,
+        /// What it said.
+        message: String,
+    },
+    /// Two endpoints were related.
+    Related {
+        /// The number of the relation.
+        relation: u32,
+        /// Both endpoints, as Juju writes the key of a relation.
+        key: String,
+    },
+    /// A relation is gone.
+    Unrelated {
+        /// The number of the relation.
+        relation: u32,
+    },
+    /// A unit was added.
+    UnitAdded {
+        /// The unit.
+        unit: UnitName,
+    },
+    /// A unit is gone.
+    UnitRemoved {
+        /// The unit.
+        unit: UnitName,
+    },
+}
+
+/// The name of a party.
+pub(crate) fn party_name(party: &Party) -> String {
+    match party {
+        Party::Unit(unit) => unit.to_string(),
+        Party::Application(application) => application.to_string(),
+    }
+}
+
+type Observer = Box<dyn FnMut(&Event)>;
+
+/// All that happened, and who is told.
+#[derive(Default)]
+pub(crate) struct Journal {
+    events: Vec<Event>,
+    observers: Vec<Observer>,
+    /// What is told after the command that caused it.
+    held: Option<Vec<Event>>,
+}
+
+impl Journal {
+    pub(crate) fn record(&mut self, event: Event) {
+        if let Some(held) = &mut self.held {
+            held.push(event);
+            return;
+        }
+        for observer in &mut self.observers {
+            observer(&event);
+        }
+        self.events.push(event);
+    }
+
+    /// Holds events back, so that the command that causes them can be told first.
+    pub(crate) fn hold(&mut self) {
+        self.held = Some(Vec::new());
+    }
+
+    /// Tells `cause`, then all that was held back.
+    pub(crate) fn release(&mut self, cause: Option<Event>) {
+        let held = self.held.take().unwrap_or_default();
+        for event in cause.into_iter().chain(held) {
+            self.record(event);
+        }
+    }
+
+    pub(crate) fn observe(&mut self, observer: Observer) {
+        self.observers.push(observer);
+    }
+
+    pub(crate) fn events(&self) -> &[Event] {
+        &self.events
+    }
+}
+
+impl fmt::Debug for Journal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Journal").field("events", &self.events.len()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,278 @@
+//! The model: applications, units, relations, and what an operator can do to them.
+//!
+//! Nothing in here runs a hook.  [`crate::schedule`] decides which one is next, [`crate::run`] holds
+//! what one run sees and stages, [`crate::commit`] makes that part of the model.
+
+mod application;
+mod operator;
+mod relation;
+mod unit;
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+
+use charms_reactive_core::{ApplicationName, Databag, UnitName};
+use charms_reactive_hookcmd::commands::Party;
+
+pub(crate) use application::Application;
+pub(crate) use relation::{Bag, End, Relation, sorted_as_text};
+pub(crate) use unit::{
+    Failed, Hook, HookRelation, HookSecret, Membership, OpenPort, PortRange, Tracked, Unit,
+};
+pub use unit::{Life, StatusEntry};
+
+use crate::error::ModelError;
+use crate::event::{Event, Journal};
+use crate::random::Random;
+use crate::secret::Secret;
+use crate::version::JujuVersion;
+
+/// Everything that Juju's controller and agents know.
+#[derive(Debug)]
+pub(crate) struct Model {
+    pub(crate) juju: JujuVersion,
+    pub(crate) name: String,
+    pub(crate) uuid: String,
+    pub(crate) applications: BTreeMap<ApplicationName, Application>,
+    pub(crate) units: BTreeMap<UnitName, Unit>,
+    pub(crate) relations: BTreeMap<u32, Relation>,
+    pub(crate) secrets: BTreeMap<String, Secret>,
+    pub(crate) random: Random,
+    pub(crate) journal: Journal,
+    relations_made: u32,
+    machines_made: u32,
+    actions_made: u32,
+    versions_made: u64,
+}
+
+impl Model {
+    pub(crate) fn new(juju: JujuVersion, name: &str, seed: u64) -> Self {
+        let mut random = Random::new(seed);
+        let hex = random.hex(30);
+        // A version 4 UUID: 13th digit 4, 17th one of 8 to b.
+        let uuid =
+            format!("{}-{}-4{}-8{}-{}", &hex[..8], &hex[8..12], &hex[12..15], &hex[15..18], &hex[18..30]);
+        Self {
+            juju,
+            name: name.to_owned(),
+            uuid,
+            applications: BTreeMap::new(),
+            units: BTreeMap::new(),
+            relations: BTreeMap::new(),
+            secrets: BTreeMap::new(),
+            random,
+            journal: Journal::default(),
+            relations_made: 0,
+            machines_made: 0,
+            actions_made: 0,
+            versions_made: 0,
+        }
+    }
+
+    pub(crate) fn application(&self, name: &ApplicationName) -> Result<&Application, ModelError> {
+        self.applications.get(name).ok_or_else(|| ModelError::NoApplication { name: name.clone() })
+    }
+
+    pub(crate) fn application_mut(&mut self, name: &ApplicationName) -> Result<&mut Application, ModelError> {
+        self.applications.get_mut(name).ok_or_else(|| ModelError::NoApplication { name: name.clone() })
+    }
+
+    pub(crate) fn unit(&self, name: &UnitName) -> Result<&Unit, ModelError> {
+        self.units.get(name).ok_or_else(|| ModelError::NoUnit { name: name.clone() })
+    }
+
+    pub(crate) fn unit_mut(&mut self, name: &UnitName) -> Result<&mut Unit, ModelError> {
+        self.units.get_mut(name).ok_or_else(|| ModelError::NoUnit { name: name.clone() })
+    }
+
+    pub(crate) fn relation(&self, number: u32) -> Result<&Relation, ModelError> {
+        self.relations.get(&number).ok_or(ModelError::NoRelation { number })
+    }
+
+    /// The units of an application, by number.
+    pub(crate) fn units_of(&self, application: &ApplicationName) -> impl Iterator<Item = &Unit> {
+        self.units.values().filter(move |unit| unit.name.application() == application)
+    }
+
+    /// A number that no databag or setting has had.
+    pub(crate) fn next_version(&mut self) -> u64 {
+        self.versions_made += 1;
+        self.versions_made
+    }
+
+    /// The id of the next action.
+    pub(crate) fn next_action(&mut self) -> u32 {
+        self.actions_made += 1;
+        self.actions_made
+    }
+
+    /// Whether this unit leads its application.
+    pub(crate) fn is_leader(&self, unit: &UnitName) -> bool {
+        self.applications.get(unit.application()).and_then(|application| application.leader.as_ref())
+            == Some(unit)
+    }
+
+    /// The remote units that `unit` can see in a relation, with the versions of their data.
+    ///
+    /// A unit that is dying is not seen any more, although it still takes part.
+    ///
+    /// # Source
+    ///
+    /// `juju/juju:state/cleanup.go`, `cleanupDyingUnit`: a dying unit is reported as departed at once.
+    pub(crate) fn remote_units(&self, relation: &Relation, unit: &UnitName) -> BTreeMap<UnitName, u64> {
+        let is_remote = |other: &&UnitName| {
+            let is_of_remote = *other.application() == relation.remote_end(unit.application()).application;
+            let is_alive = self.units.get(*other).is_some_and(|other| other.life == Life::Alive);
+            **other != *unit && is_of_remote && is_alive
+        };
+        let version = |other: &UnitName| relation.unit_bags.get(other).map_or(0, |bag| bag.version);
+        relation.scope.iter().filter(is_remote).map(|other| (other.clone(), version(other))).collect()
+    }
+
+    /// The digest of what makes `config-changed` due when it changes: settings and address.
+    ///
+    /// # Source
+    ///
+    /// `U/resolver.go`, `nextOp`: hashes of configuration, trust and addresses.
+    pub(crate) fn config_digest(&self, unit: &Unit) -> String {
+        let config = self.applications.get(unit.name.application()).map(Application::config);
+        let config = serde_json::Value::Object(config.unwrap_or_default());
+        charms_reactive_core::digest::digest(&format!("{config} {}", unit.address))
+    }
+
+    /// Has a unit take part in the relations of its application, once it is installed.
+    ///
+    /// # Source
+    ///
+    /// `U/relation/statetracker.go`, `SynchronizeScopes`, called by the resolver of `-created` hooks
+    /// for units that are installed, alive and between operations.
+    pub(crate) fn synchronize_scopes(&mut self, name: &UnitName) {
+        let Some(unit) = self.units.get(name) else { return };
+        if !unit.is_installed || unit.failed.is_some() || unit.queued.is_some() {
+            return;
+        }
+        self.leave_unseen(name);
+        let Some(unit) = self.units.get(name) else { return };
+        if unit.life != Life::Alive {
+            return;
+        }
+        let address = unit.address;
+        let new: Vec<u32> = self
+            .relations
+            .values()
+            .filter(|relation| relation.life == Life::Alive && relation.end(name.application()).is_some())
+            .map(|relation| relation.number)
+            .filter(|number| !unit.relations.contains_key(number))
+            .collect();
+        for number in new {
+            let bag = Bag { databag: automatic_keys(address), version: self.next_version() };
+            for (key, value) in bag.databag.iter() {
+                self.journal.record(Event::DatabagChanged {
+                    relation: number,
+                    party: Party::Unit(name.clone()),
+                    key: key.to_owned(),
+                    old: None,
+                    new: Some(value.to_owned()),
+                });
+            }
+            let relation = self.relations.get_mut(&number).expect("the number is of a relation");
+            relation.unit_bags.insert(name.clone(), bag);
+            relation.scope.insert(name.clone());
+            let unit = self.units.get_mut(name).expect("the unit was found above");
+            unit.relations.insert(number, Membership::default());
+        }
+    }
+
+    /// Has a unit leave relations that end before the charm was told of them: without any hook.
+    fn leave_unseen(&mut self, name: &UnitName) {
+        let Some(unit) = self.units.get(name) else { return };
+        let is_ending = |number: &u32| {
+            let relation = self.relations.get(number);
+            unit.life != Life::Alive || relation.is_none_or(|relation| relation.life != Life::Alive)
+        };
+        let unseen = unit.relations.iter().filter(|(number, seen)| !seen.is_created && is_ending(number));
+        let unseen: Vec<u32> = unseen.map(|(number, _)| *number).collect();
+        for number in unseen {
+            self.leave_scope(name, number);
+        }
+    }
+
+    /// Has a unit leave a relation; a dying relation without units is gone.
+    pub(crate) fn leave_scope(&mut self, name: &UnitName, number: u32) {
+        if let Some(unit) = self.units.get_mut(name) {
+            unit.relations.remove(&number);
+        }
+        if let Some(relation) = self.relations.get_mut(&number) {
+            relation.scope.remove(name);
+        }
+        self.drop_relation_if_left(number);
+    }
+
+    fn drop_relation_if_left(&mut self, number: u32) {
+        let is_left = self
+            .relations
+            .get(&number)
+            .is_some_and(|relation| relation.life == Life::Dying && relation.scope.is_empty());
+        if is_left {
+            self.relations.remove(&number);
+            self.journal.record(Event::Unrelated { relation: number });
+        }
+    }
+
+    /// Writes into a databag.  Tells whether anything is other than before.
+    pub(crate) fn write_databag(
+        &mut self,
+        number: u32,
+        party: &Party,
+        changes: &BTreeMap<String, String>,
+    ) -> bool {
+        let version = self.versions_made + 1;
+        let Some(relation) = self.relations.get_mut(&number) else { return false };
+        let bag = match party {
+            Party::Unit(unit) => relation.unit_bags.entry(unit.clone()).or_default(),
+            Party::Application(application) => {
+                relation.application_bags.entry(application.clone()).or_default()
+            }
+        };
+        let mut is_changed = false;
+        for (key, value) in changes {
+            let old = bag.databag.text(key).map(str::to_owned);
+            if bag.databag.set(key, value) {
+                is_changed = true;
+                let new = Some(value.clone()).filter(|value| !value.is_empty());
+                let (party, key) = (party.clone(), key.clone());
+                self.journal.record(Event::DatabagChanged { relation: number, party, key, old, new });
+            }
+        }
+        if is_changed {
+            bag.version = version;
+            self.versions_made = version;
+        }
+        is_changed
+    }
+
+    /// Shows a workload status.
+    pub(crate) fn set_status(&mut self, name: &UnitName, entry: StatusEntry) {
+        let Some(unit) = self.units.get_mut(name) else { return };
+        if unit.workload != entry {
+            unit.workload = entry.clone();
+            let party = Party::Unit(name.clone());
+            let StatusEntry { status, message } = entry;
+            self.journal.record(Event::StatusChanged { party, status, message });
+        }
+    }
+}
+
+/// What every unit's databag holds from the start.
+///
+/// # Source
+///
+/// `A/uniter.go`, `EnterScope`.
+pub(crate) fn automatic_keys(address: Ipv4Addr) -> Databag {
+    let (address, subnet) = (address.to_string(), format!("{address}/32"));
+    Databag::from([
+        ("egress-subnets", subnet.as_str()),
+        ("ingress-address", address.as_str()),
+        ("private-address", address.as_str()),
+    ])
+}

@@ -1,0 +1,97 @@
+//! A relation: two endpoints, or one of peers, and the databags between them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use charms_reactive_core::{ApplicationName, Databag, EndpointName, RelationId, Role, UnitName};
+
+use super::unit::Life;
+
+/// One side of a relation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct End {
+    pub(crate) application: ApplicationName,
+    pub(crate) endpoint: EndpointName,
+    pub(crate) role: Role,
+}
+
+impl std::fmt::Display for End {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.application, self.endpoint)
+    }
+}
+
+/// A databag with the count of its changes.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Bag {
+    pub(crate) databag: Databag,
+    /// Another number after each real change; zero for an application's bag never written.
+    pub(crate) version: u64,
+}
+
+/// A relation of the model.
+#[derive(Clone, Debug)]
+pub(crate) struct Relation {
+    pub(crate) number: u32,
+    /// Requirer and provider in this order, or the one end of peers.
+    pub(crate) ends: Vec<End>,
+    pub(crate) interface: String,
+    pub(crate) life: Life,
+    /// Every unit that has ever entered, with its last data: it stays readable.
+    pub(crate) unit_bags: BTreeMap<UnitName, Bag>,
+    pub(crate) application_bags: BTreeMap<ApplicationName, Bag>,
+    /// The units that take part now.
+    pub(crate) scope: BTreeSet<UnitName>,
+}
+
+impl Relation {
+    /// The relation as Juju writes it: `wordpress:db mysql:server`, or one end for peers.
+    ///
+    /// # Source
+    ///
+    /// `juju/juju:state/relation.go`: the requirer comes first.
+    pub(crate) fn key(&self) -> String {
+        let ends: Vec<String> = self.ends.iter().map(ToString::to_string).collect();
+        ends.join(" ")
+    }
+
+    pub(crate) fn is_peer(&self) -> bool {
+        self.ends.len() == 1
+    }
+
+    /// The side of `application`.
+    pub(crate) fn end(&self, application: &ApplicationName) -> Option<&End> {
+        self.ends.iter().find(|end| end.application == *application)
+    }
+
+    /// The side that units of `application` see; their own for peers.
+    pub(crate) fn remote_end(&self, application: &ApplicationName) -> &End {
+        let other = self.ends.iter().find(|end| end.application != *application);
+        other.unwrap_or(&self.ends[0])
+    }
+
+    /// The id as units of `application` write it.
+    pub(crate) fn id(&self, application: &ApplicationName) -> Option<RelationId> {
+        self.end(application).map(|end| RelationId::new(end.endpoint.clone(), self.number))
+    }
+
+    /// The version of an application's data.
+    pub(crate) fn application_version(&self, application: &ApplicationName) -> u64 {
+        self.application_bags.get(application).map_or(0, |bag| bag.version)
+    }
+
+    /// The databag of a unit that is in the relation, or was.
+    pub(crate) fn unit_databag(&self, unit: &UnitName) -> Option<&Databag> {
+        self.unit_bags.get(unit).map(|bag| &bag.databag)
+    }
+}
+
+/// Names in the order in which Juju sorts them: as texts, so that `web/10` comes before `web/2`.
+///
+/// # Source
+///
+/// `U/relation/resolver.go` and `U/runner/context/cache.go` sort names as strings.
+pub(crate) fn sorted_as_text(names: impl IntoIterator<Item = UnitName>) -> Vec<UnitName> {
+    let mut names: Vec<UnitName> = names.into_iter().collect();
+    names.sort_by_key(ToString::to_string);
+    names
+}

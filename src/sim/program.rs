@@ -1,0 +1,10 @@
+//! The hook-command program for the tests of this package.
+
+use std::process::ExitCode;
+
+use charms_reactive_hookcmd::program;
+
+fn main() -> ExitCode {
+    let argv0 = std::env::args_os().next().unwrap_or_default();
+    program::command_name(&argv0).map_or(ExitCode::from(2), program::run)
+}

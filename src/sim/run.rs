@@ -1,0 +1,204 @@
+//! One run of a charm: what it sees, and what it has staged.
+//!
+//! A run is made when its process starts and is dropped when it has ended; a hook that is run again
+//! gets a new one.  What it stages becomes part of the model in [`crate::commit`], all of it or none.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use charms_reactive_core::{ApplicationName, Databag, HookEvent, RelationEvent, RelationId, UnitName};
+use serde_json::{Map, Value};
+
+use crate::model::{Hook, Life, Model, OpenPort, sorted_as_text};
+use crate::secret::Secret;
+
+/// Why the charm is run.
+#[derive(Clone, Debug)]
+pub(crate) enum Purpose {
+    /// For a hook.
+    Hook(Hook),
+    /// For an action.
+    Action { id: u32, name: String, parameters: Map<String, Value> },
+    /// For a script in a hook context.
+    Exec,
+}
+
+/// The relation that a run is about.
+#[derive(Clone, Debug)]
+pub(crate) struct Current {
+    pub(crate) number: u32,
+    pub(crate) remote_unit: Option<UnitName>,
+    pub(crate) remote_application: ApplicationName,
+    pub(crate) departing: Option<UnitName>,
+}
+
+/// A relation as this run sees it.
+#[derive(Clone, Debug)]
+pub(crate) struct View {
+    pub(crate) id: RelationId,
+    /// What `relation-list` answers, in its order.
+    pub(crate) members: Vec<UnitName>,
+    /// Whether `relation-ids` leaves it out.
+    pub(crate) is_hidden: bool,
+    /// Databags of other units as first read.
+    pub(crate) units: BTreeMap<UnitName, Databag>,
+    /// Databags of applications as first read.
+    pub(crate) applications: BTreeMap<ApplicationName, Databag>,
+    /// What was written into the unit's own databag.
+    pub(crate) own_unit: BTreeMap<String, String>,
+    /// What was written into the application's databag.
+    pub(crate) own_application: BTreeMap<String, String>,
+}
+
+/// What the charm wants changed when the run has ended well.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Staged {
+    /// Keys of the unit state; an absent value removes the key.
+    pub(crate) state: BTreeMap<String, Option<String>>,
+    /// The ports that will be open, once a command has touched them.
+    pub(crate) ports: Option<BTreeSet<OpenPort>>,
+    /// Secrets as they will be; absent for those that will be removed.
+    pub(crate) secrets: BTreeMap<String, Option<Secret>>,
+    /// Revisions and labels that the unit will track.
+    pub(crate) tracked: BTreeMap<String, crate::model::Tracked>,
+    /// Storage asked for that the charm does not have, which the flush will refuse.
+    pub(crate) storage: Vec<String>,
+}
+
+/// What a running action has said about its result.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ActionOutcome {
+    pub(crate) results: Map<String, Value>,
+    pub(crate) failure: Option<String>,
+    pub(crate) log: Vec<String>,
+}
+
+/// One run.
+#[derive(Clone, Debug)]
+pub(crate) struct Run {
+    pub(crate) unit: UnitName,
+    pub(crate) purpose: Purpose,
+    pub(crate) context_id: String,
+    pub(crate) current: Option<Current>,
+    pub(crate) views: BTreeMap<u32, View>,
+    pub(crate) staged: Staged,
+    pub(crate) action: ActionOutcome,
+    /// Whether the machine is to be restarted after a good end.
+    pub(crate) is_reboot_asked: bool,
+    /// How many hook commands were run.
+    pub(crate) commands: usize,
+}
+
+impl Run {
+    /// The context of a run of `unit`, fresh.
+    ///
+    /// # Source
+    ///
+    /// `U/runner/context/contextfactory.go`.
+    pub(crate) fn new(model: &mut Model, unit: &UnitName, purpose: Purpose) -> Self {
+        let digits = model.random.hex(32);
+        let name = match &purpose {
+            Purpose::Hook(hook) => hook.event.to_string(),
+            Purpose::Action { name, .. } => name.clone(),
+            Purpose::Exec => "run-commands".to_owned(),
+        };
+        let mut run = Self {
+            unit: unit.clone(),
+            context_id: format!("{unit}-{name}-{digits}"),
+            current: None,
+            views: BTreeMap::new(),
+            staged: Staged::default(),
+            action: ActionOutcome::default(),
+            is_reboot_asked: false,
+            commands: 0,
+            purpose,
+        };
+        run.view_relations(model);
+        run.enter_relation(model);
+        run
+    }
+
+    /// The hook's or action's name; `juju-exec` for a script.
+    pub(crate) fn name(&self) -> String {
+        match &self.purpose {
+            Purpose::Hook(hook) => hook.event.to_string(),
+            Purpose::Action { name, .. } => name.clone(),
+            Purpose::Exec => "juju-exec".to_owned(),
+        }
+    }
+
+    /// What a hook is about, in words: `db:3 wordpress/1`.
+    pub(crate) fn about(&self) -> Option<String> {
+        let current = self.current.as_ref()?;
+        let id = &self.views.get(&current.number)?.id;
+        Some(match &current.remote_unit {
+            Some(unit) => format!("{id} {unit}"),
+            None => format!("{id} {}", current.remote_application),
+        })
+    }
+
+    fn view_relations(&mut self, model: &Model) {
+        let Some(unit) = model.units.get(&self.unit) else { return };
+        for (number, membership) in &unit.relations {
+            let id = model.relations.get(number).and_then(|relation| relation.id(unit.name.application()));
+            let Some(id) = id else { continue };
+            let view = View {
+                id,
+                members: sorted_as_text(membership.members.keys().cloned()),
+                is_hidden: false,
+                units: membership.cache.clone(),
+                applications: BTreeMap::new(),
+                own_unit: BTreeMap::new(),
+                own_application: BTreeMap::new(),
+            };
+            self.views.insert(*number, view);
+        }
+    }
+
+    /// Makes the hook's relation the current one, and its members those of the moment.
+    fn enter_relation(&mut self, model: &mut Model) {
+        let Purpose::Hook(Hook { event: HookEvent::Relation { event, .. }, relation: Some(about), .. }) =
+            &self.purpose
+        else {
+            return;
+        };
+        let (Some(relation), Some(view)) =
+            (model.relations.get(&about.number), self.views.get_mut(&about.number))
+        else {
+            return;
+        };
+        let remote_application = relation.remote_end(self.unit.application()).application.clone();
+        let departing = match (event, &about.remote_unit) {
+            (RelationEvent::Departed, Some(remote)) => {
+                Some(if is_leaving(model, &self.unit) { self.unit.clone() } else { remote.clone() })
+            }
+            _ => None,
+        };
+        if let Some(remote) = &about.remote_unit {
+            view.units.remove(remote);
+            view.members.retain(|member| member != remote);
+            if *event != RelationEvent::Departed {
+                view.members.push(remote.clone());
+                view.members = sorted_as_text(std::mem::take(&mut view.members));
+            }
+            let membership =
+                model.units.get_mut(&self.unit).and_then(|unit| unit.relations.get_mut(&about.number));
+            if let Some(membership) = membership {
+                membership.cache.remove(remote);
+            }
+        }
+        view.is_hidden = *event == RelationEvent::Broken && model.juju.hides_broken_relation();
+        let remote_unit = about.remote_unit.clone();
+        self.current = Some(Current { number: about.number, remote_unit, remote_application, departing });
+    }
+}
+
+/// Whether the unit, or its whole application, is on its way out: then it is the one that departs.
+///
+/// # Source
+///
+/// `U/relation/resolver.go`, `LocalUnitAndApplicationLife`.
+fn is_leaving(model: &Model, unit: &UnitName) -> bool {
+    let is_unit_alive = model.units.get(unit).is_some_and(|unit| unit.life == Life::Alive);
+    let application = model.applications.get(unit.application());
+    !is_unit_alive || application.is_none_or(|application| application.life != Life::Alive)
+}

@@ -1,0 +1,158 @@
+//! Which hooks may come next for a unit.
+//!
+//! The newest state of the model is compared with what the unit has been shown; nothing is queued when
+//! something changes.  So several changes make one hook, and what came and went is never seen.
+
+use std::collections::BTreeMap;
+
+use charms_reactive_core::{HookEvent, RelationEvent, SecretEvent, UnitName};
+
+use crate::model::{Hook, HookRelation, Life, Membership, Model, Relation, Unit, sorted_as_text};
+
+/// The hooks of which one comes next for `unit`; several where Juju leaves the order open.
+///
+/// Empty for a unit in error: only the failed hook is run again there.
+///
+/// # Source
+///
+/// `U/resolver.go` for the order of the groups.
+pub(crate) fn due(model: &Model, unit: &Unit) -> Vec<Hook> {
+    if unit.failed.is_some() || unit.life == Life::Dead {
+        return Vec::new();
+    }
+    if !unit.is_installed {
+        return vec![Hook::plain(HookEvent::Install)];
+    }
+    if unit.is_rebooted {
+        return vec![Hook::plain(HookEvent::Start)];
+    }
+    let is_alive = unit.life == Life::Alive;
+    if is_alive && unit.queued.is_none() {
+        let created = created(model, unit);
+        if !created.is_empty() {
+            return created;
+        }
+    }
+    if let Some(hook) = leadership(model, unit) {
+        return vec![hook];
+    }
+    if let Some(hook) = secret(model, unit) {
+        return vec![hook];
+    }
+    if let Some(hook) = &unit.queued {
+        return vec![hook.clone()];
+    }
+    if is_alive { alive(model, unit) } else { dying(model, unit) }
+}
+
+/// `-created` of relations that have not had it.
+fn created(model: &Model, unit: &Unit) -> Vec<Hook> {
+    let relations = unit.relations.iter().filter(|(_, membership)| !membership.is_created);
+    let relations = relations.filter_map(|(number, _)| model.relations.get(number));
+    relations
+        .filter(|relation| relation.life == Life::Alive)
+        .filter_map(|relation| hook(relation, unit, RelationEvent::Created, None, 0))
+        .collect()
+}
+
+/// `leader-elected` for a new leader; up to Juju 3, `leader-settings-changed` for the others.
+fn leadership(model: &Model, unit: &Unit) -> Option<Hook> {
+    if model.is_leader(&unit.name) {
+        return (!unit.is_leader_shown).then(|| Hook::plain(HookEvent::LeaderElected));
+    }
+    let version = model.applications.get(unit.name.application())?.leader_settings_version;
+    let is_due = model.juju.has_leader_settings()
+        && unit.life == Life::Alive
+        && unit.leader_settings_shown != Some(version);
+    is_due.then(|| Hook::plain(HookEvent::LeaderSettingsChanged))
+}
+
+/// `secret-changed` for a unit that tracks an older revision than the newest, once for each.
+fn secret(model: &Model, unit: &Unit) -> Option<Hook> {
+    let secret = crate::secret::changed(model, unit)?;
+    Some(Hook { secret: Some(secret), ..Hook::plain(HookEvent::Secret(SecretEvent::Changed)) })
+}
+
+fn alive(model: &Model, unit: &Unit) -> Vec<Hook> {
+    let Some(application) = model.applications.get(unit.name.application()) else { return Vec::new() };
+    if unit.charm_revision != application.charm_revision {
+        return vec![Hook::plain(HookEvent::UpgradeCharm)];
+    }
+    if unit.config_shown.as_deref() != Some(&model.config_digest(unit)) {
+        return vec![Hook::plain(HookEvent::ConfigChanged)];
+    }
+    let hooks = relations(model, unit);
+    if hooks.is_empty() && unit.is_update_status_due {
+        return vec![Hook::plain(HookEvent::UpdateStatus)];
+    }
+    hooks
+}
+
+fn dying(model: &Model, unit: &Unit) -> Vec<Hook> {
+    let hooks = relations(model, unit);
+    if !hooks.is_empty() {
+        return hooks;
+    }
+    let event = if unit.is_started && !unit.is_stopped { HookEvent::Stop } else { HookEvent::Remove };
+    vec![Hook::plain(event)]
+}
+
+/// The next hook of each relation that has one.  Juju takes them in the order of a Go map: any.
+fn relations(model: &Model, unit: &Unit) -> Vec<Hook> {
+    let known = unit.relations.iter().filter(|(_, membership)| membership.is_created);
+    known
+        .filter_map(|(number, membership)| relation(model, unit, model.relations.get(number)?, membership))
+        .collect()
+}
+
+/// The next hook of one relation.
+///
+/// # Source
+///
+/// `U/relation/resolver.go`, `nextHookForRelation`.
+fn relation(model: &Model, unit: &Unit, relation: &Relation, membership: &Membership) -> Option<Hook> {
+    let is_broken = relation.life != Life::Alive || unit.life != Life::Alive;
+    let remote: BTreeMap<UnitName, u64> =
+        if is_broken { BTreeMap::new() } else { model.remote_units(relation, &unit.name) };
+    let about = |event, remote_unit: &UnitName, version| {
+        hook(relation, unit, event, Some(remote_unit.clone()), version)
+    };
+
+    if let Some(pending) = &membership.changed_pending {
+        let version = remote.get(pending).copied().unwrap_or_default();
+        return about(RelationEvent::Changed, pending, version);
+    }
+    let gone = membership.members.iter().filter(|(member, _)| !remote.contains_key(*member));
+    if let Some(member) = sorted_as_text(gone.map(|(member, _)| member.clone())).first() {
+        return about(RelationEvent::Departed, member, 0);
+    }
+    if is_broken {
+        return if relation.is_peer() { None } else { hook(relation, unit, RelationEvent::Broken, None, 0) };
+    }
+    let remote_application = &relation.remote_end(unit.name.application()).application;
+    let version = relation.application_version(remote_application);
+    if version != membership.application_version {
+        return hook(relation, unit, RelationEvent::Changed, None, version);
+    }
+    let new = remote.keys().filter(|other| !membership.members.contains_key(*other));
+    if let Some(other) = sorted_as_text(new.cloned()).first() {
+        return about(RelationEvent::Joined, other, remote[other]);
+    }
+    let changed = membership.members.iter().filter(|(member, shown)| remote.get(*member) != Some(*shown));
+    let changed = sorted_as_text(changed.map(|(member, _)| member.clone()));
+    changed.first().and_then(|member| about(RelationEvent::Changed, member, remote[member]))
+}
+
+fn hook(
+    relation: &Relation,
+    unit: &Unit,
+    event: RelationEvent,
+    remote_unit: Option<UnitName>,
+    version: u64,
+) -> Option<Hook> {
+    let endpoint = relation.end(unit.name.application())?.endpoint.clone();
+    Some(Hook {
+        relation: Some(HookRelation { number: relation.number, remote_unit, version }),
+        ..Hook::plain(HookEvent::relation(endpoint, event))
+    })
+}

@@ -1,0 +1,64 @@
+//! Charms in bash, and models to run them in.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use charms_reactive_sim::{Builder, JujuVersion, Sim};
+use tempfile::TempDir;
+
+/// Folders of charms, gone at the end of the test.
+pub struct Charms {
+    folder: TempDir,
+    count: usize,
+}
+
+impl Charms {
+    pub fn new() -> Self {
+        Self { folder: tempfile::tempdir().expect("a temporary folder"), count: 0 }
+    }
+
+    /// A charm of these files; those that begin with `#!` are programs.
+    pub fn files(&mut self, files: &[(&str, &str)]) -> PathBuf {
+        self.count += 1;
+        let folder = self.folder.path().join(self.count.to_string());
+        for (name, text) in files {
+            let path = folder.join(name);
+            fs::create_dir_all(path.parent().expect("a file is in a folder")).expect("a folder");
+            write(&path, text);
+        }
+        folder
+    }
+
+    /// A charm with this metadata and one `dispatch`, whose body sees the hook's name in `$hook`.
+    pub fn dispatch(&mut self, metadata: &str, body: &str) -> PathBuf {
+        self.files(&[("metadata.yaml", metadata), ("dispatch", &script(body))])
+    }
+}
+
+/// A program in bash that stops at the first command that fails.
+pub fn script(body: &str) -> String {
+    format!("#!/bin/bash\nset -euo pipefail\nhook=${{JUJU_DISPATCH_PATH##*/}}\n{body}\n")
+}
+
+#[expect(clippy::disallowed_methods, reason = "the tests make the charms they run")]
+fn write(path: &Path, text: &str) {
+    fs::write(path, text).expect("a file");
+    let mode = if text.starts_with("#!") { 0o755 } else { 0o644 };
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("a mode");
+}
+
+/// A model with the hook-command program of this package.
+pub fn builder() -> Builder {
+    Sim::builder().seed(1).program(env!("CARGO_BIN_EXE_hook-command"))
+}
+
+/// A model of Juju 3.6.
+pub fn sim() -> Sim {
+    builder().build().expect("a simulation")
+}
+
+/// A model of another Juju.
+pub fn sim_of(version: JujuVersion) -> Sim {
+    builder().juju_version(version).build().expect("a simulation")
+}
