@@ -216,6 +216,12 @@ pub(crate) fn odd_text(rng: &mut Rng) -> String {
     (0..=rng.below(3)).map(|_| *rng.pick(PARTS)).collect()
 }
 
+/// A text that may be misread, or too long for a key: YAML reads 1024 characters and gives up.
+fn odd_key(rng: &mut Rng) -> String {
+    let repeat = *rng.pick(&[1, 1, 1, 200, 1100]);
+    odd_text(rng).repeat(repeat)
+}
+
 /// Does one thing to one value somewhere in `job`.
 fn spoil(rng: &mut Rng, job: &mut Value) {
     let mut index = rng.below(count(job));
@@ -302,6 +308,11 @@ fn duration(rng: &mut Rng) -> Value {
         "292y",
         "293y",
         "007s",
+        "5",
+        "",
+        "1m1h",
+        "1s1s",
+        "1.5s",
     ];
     of(rng, DURATIONS)
 }
@@ -400,6 +411,9 @@ fn rule(rng: &mut Rng) -> Value {
         rule["target_label"] =
             of(rng, &["a", "b_1", "__tmp_a", "__metrics_path__", "instance", "$1", "a-b", "__address__"]);
     }
+    if rule["action"] == "labeldrop" || rule["action"] == "labelkeep" {
+        rule = json!({"action": rule["action"].take()});
+    }
     // What does not go with most actions is there less often.
     for (key, percent) in [("separator", 60), ("modulus", 60), ("replacement", 30)] {
         if rng.chance(percent) {
@@ -437,6 +451,8 @@ fn url(rng: &mut Rng) -> Value {
         "http://u:p@[::1]:1/",
         "socks5://a:1080",
         "http://a/%41",
+        "http://a/%4",
+        "http://a/?%4",
         "a:1",
         "http://é/é",
         "",
