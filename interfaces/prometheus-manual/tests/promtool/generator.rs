@@ -108,8 +108,12 @@ const FIELDS: &[Field] = &[
 ];
 
 /// The fields of a job whose names are not among the `unknown` ones.
+///
+/// Those that have much to say about each other come more often.
 pub(crate) fn fields(unknown: &BTreeSet<&str>) -> Vec<&'static Field> {
-    FIELDS.iter().filter(|(key, _)| !unknown.contains(key)).collect()
+    let related = FIELDS.iter().filter(|(key, _)| ["static_configs", "relabel_configs"].contains(key));
+    let related = related.flat_map(|field| [field; 3]);
+    FIELDS.iter().filter(|(key, _)| !unknown.contains(key)).chain(related).collect()
 }
 
 /// A job: a few of the `fields`, and up to two things done to it that may be wrong.
@@ -330,7 +334,7 @@ fn map(rng: &mut Rng, make: Make) -> Value {
         let key = if rng.chance(70) {
             (*rng.pick(&["a", "B_1", "module", "X-A"])).to_owned()
         } else {
-            odd_text(rng)
+            odd_key(rng)
         };
         (key, make(rng))
     });
