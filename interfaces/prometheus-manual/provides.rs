@@ -57,6 +57,12 @@ pub enum RegisterError {
         /// What is wrong with it.
         problem: JobProblem,
     },
+    /// The job is no map at all.
+    #[error("job `{name}`: `job_data` is no map, expected an item of Prometheus' `scrape_configs`")]
+    NoMap {
+        /// The job.
+        name: String,
+    },
     /// A certificate or the key is not what it should be.
     #[error("job `{name}`: {what}: {problem}")]
     Pem {
@@ -254,7 +260,10 @@ pub(crate) fn check_request(request: &JobRequest) -> Result<(), RegisterError> {
     let name = || request.job_name.clone();
     let wrong = |problem| RegisterError::Job { name: name(), problem };
     job::check_name(&request.job_name).map_err(wrong)?;
-    job::check_value(&request.job_data).map_err(wrong)?;
+    let Some(data) = request.job_data.as_object() else {
+        return Err(RegisterError::NoMap { name: name() });
+    };
+    job::check(data).map_err(wrong)?;
     for (what, text, kind) in [
         ("CA certificate", &request.ca_cert, PemKind::Certificates),
         ("client certificate", &request.client_cert, PemKind::Certificates),
