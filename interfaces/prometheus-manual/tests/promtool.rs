@@ -21,7 +21,7 @@ use serde_json::{Map, Value, json};
 type Job = Map<String, Value>;
 
 /// How many random jobs are checked.
-const JOBS: usize = 20_000;
+const JOBS: usize = 40_000;
 /// How many jobs share a configuration.
 const JOBS_PER_FILE: usize = 500;
 const SEED: u64 = 20_201_231;

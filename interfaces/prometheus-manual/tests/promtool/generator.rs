@@ -108,8 +108,12 @@ const FIELDS: &[Field] = &[
 ];
 
 /// The fields of a job whose names are not among the `unknown` ones.
+///
+/// Those that have much to say about each other come more often.
 pub(crate) fn fields(unknown: &BTreeSet<&str>) -> Vec<&'static Field> {
-    FIELDS.iter().filter(|(key, _)| !unknown.contains(key)).collect()
+    let related = FIELDS.iter().filter(|(key, _)| ["static_configs", "relabel_configs"].contains(key));
+    let related = related.flat_map(|field| [field; 3]);
+    FIELDS.iter().filter(|(key, _)| !unknown.contains(key)).chain(related).collect()
 }
 
 /// A job: a few of the `fields`, and up to two things done to it that may be wrong.
@@ -216,6 +220,12 @@ pub(crate) fn odd_text(rng: &mut Rng) -> String {
     (0..=rng.below(3)).map(|_| *rng.pick(PARTS)).collect()
 }
 
+/// A text that may be misread, or too long for a key: YAML reads 1024 characters and gives up.
+fn odd_key(rng: &mut Rng) -> String {
+    let repeat = *rng.pick(&[1, 1, 1, 200, 1100]);
+    odd_text(rng).repeat(repeat)
+}
+
 /// Does one thing to one value somewhere in `job`.
 fn spoil(rng: &mut Rng, job: &mut Value) {
     let mut index = rng.below(count(job));
@@ -302,6 +312,11 @@ fn duration(rng: &mut Rng) -> Value {
         "292y",
         "293y",
         "007s",
+        "5",
+        "",
+        "1m1h",
+        "1s1s",
+        "1.5s",
     ];
     of(rng, DURATIONS)
 }
@@ -319,7 +334,7 @@ fn map(rng: &mut Rng, make: Make) -> Value {
         let key = if rng.chance(70) {
             (*rng.pick(&["a", "B_1", "module", "X-A"])).to_owned()
         } else {
-            odd_text(rng)
+            odd_key(rng)
         };
         (key, make(rng))
     });
@@ -400,6 +415,9 @@ fn rule(rng: &mut Rng) -> Value {
         rule["target_label"] =
             of(rng, &["a", "b_1", "__tmp_a", "__metrics_path__", "instance", "$1", "a-b", "__address__"]);
     }
+    if rule["action"] == "labeldrop" || rule["action"] == "labelkeep" {
+        rule = json!({"action": rule["action"].take()});
+    }
     // What does not go with most actions is there less often.
     for (key, percent) in [("separator", 60), ("modulus", 60), ("replacement", 30)] {
         if rng.chance(percent) {
@@ -437,6 +455,8 @@ fn url(rng: &mut Rng) -> Value {
         "http://u:p@[::1]:1/",
         "socks5://a:1080",
         "http://a/%41",
+        "http://a/%4",
+        "http://a/?%4",
         "a:1",
         "http://é/é",
         "",

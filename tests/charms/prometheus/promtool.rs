@@ -1,0 +1,183 @@
+//! Which jobs Prometheus can take, according to its own checker.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use charms_reactive::{FileEffect, FileError};
+use prometheus_manual::Job;
+use prometheus_manual::render::Rendered;
+use serde_json::Value;
+
+use crate::configuration::Configuration;
+
+/// Why no configuration could be checked.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CheckError {
+    /// The program is missing.
+    #[error("`promtool` not found on PATH, expected the package `prometheus` to be installed")]
+    Missing,
+    /// The configuration is bad without any job: it is the charm's option.
+    #[error("option `scrape-interval`: {0}")]
+    Option(String),
+    /// The program could not be started.
+    #[error("cannot start `promtool`")]
+    Start(#[source] io::Error),
+    /// There is no room for a candidate.
+    #[error("cannot make a folder for a candidate configuration")]
+    Folder(#[source] io::Error),
+    /// A candidate could not be written.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// A job has no form in YAML.
+    #[error("cannot write a candidate configuration")]
+    Yaml(#[from] serde_yaml::Error),
+}
+
+impl CheckError {
+    /// Whether an operator can mend it.
+    pub(crate) fn is_for_operator(&self) -> bool {
+        matches!(self, Self::Missing | Self::Option(_))
+    }
+}
+
+/// Renders `jobs`, with certificate files in `certificates`, and refuses those that promtool does.
+///
+/// The candidates lie in a temporary folder, with certificate files of their own: promtool wants them
+/// to exist, and nothing is to be written yet where Prometheus looks.
+pub(crate) fn sift(jobs: Vec<Job>, interval: &str, certificates: &Path) -> Result<Rendered, CheckError> {
+    let folder = tempfile::tempdir().map_err(CheckError::Folder)?;
+    let candidate = Rendered::new(jobs.clone(), folder.path());
+    for (path, content, mode) in candidate.files() {
+        FileEffect::Write { content: content.into(), mode }.apply(path)?;
+    }
+    let mut sieve = Sieve { interval, folder: folder.path(), passed: Vec::new(), refused: BTreeMap::new() };
+    let named: Vec<(String, Value)> =
+        candidate.accepted.iter().map(|(job, item)| (job.final_name(), item.clone().into())).collect();
+    if let Some(reason) = sieve.check(&[])? {
+        return Err(CheckError::Option(reason));
+    }
+    sieve.sift(&named)?;
+    let mut rendered = Rendered::new(jobs, certificates);
+    rendered.refuse(|job| sieve.refused.get(&job.final_name()).cloned());
+    Ok(rendered)
+}
+
+/// The jobs sifted so far.
+struct Sieve<'a> {
+    interval: &'a str,
+    folder: &'a Path,
+    /// Fine, all together.
+    passed: Vec<Value>,
+    /// Names and reasons.
+    refused: BTreeMap<String, String>,
+}
+
+impl Sieve<'_> {
+    /// Adds to `passed` what can be taken besides it, and the others to `refused`.
+    ///
+    /// Costs one check where all is well, and for each bad job two for each halving on the way to it.
+    fn sift(&mut self, jobs: &[(String, Value)]) -> Result<(), CheckError> {
+        match (self.check(jobs)?, jobs) {
+            (None, _) => self.passed.extend(jobs.iter().map(|(_, item)| item.clone())),
+            (Some(reason), [(name, _)]) => {
+                self.refused.insert(name.clone(), reason);
+            }
+            (Some(_), jobs) => {
+                let (left, right) = jobs.split_at(jobs.len() / 2);
+                self.sift(left)?;
+                self.sift(right)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks promtool about what passed and `jobs`; the reason when it refuses them.
+    fn check(&self, jobs: &[(String, Value)]) -> Result<Option<String>, CheckError> {
+        let items = self.passed.iter().chain(jobs.iter().map(|(_, item)| item)).cloned().collect();
+        let text = Configuration::new(self.interval, items).to_yaml()?;
+        let path = self.folder.join("prometheus.yml");
+        FileEffect::Write { content: text.into(), mode: 0o600 }.apply(&path)?;
+        #[expect(clippy::disallowed_methods, reason = "promtool is the judge of what Prometheus takes")]
+        let output = Command::new("promtool")
+            .args(["check", "config"])
+            .arg(&path)
+            .stdin(Stdio::null())
+            .output()
+            .map_err(|error| match error.kind() {
+                io::ErrorKind::NotFound => CheckError::Missing,
+                _ => CheckError::Start(error),
+            })?;
+        if output.status.success() {
+            return Ok(None);
+        }
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        Ok(Some(short(&said, &path)))
+    }
+}
+
+/// What promtool said, in one line that makes sense to whoever wrote the job.
+fn short(said: &str, path: &Path) -> String {
+    let said = said.split_once("FAILED: ").map_or(said, |(_, reason)| reason);
+    let said = said.replace(&format!("parsing YAML file {}: ", path.display()), "");
+    let said = said.replace("yaml: unmarshal errors:", "");
+    let lines = said.lines().map(|line| without_place(line.trim())).filter(|line| !line.is_empty());
+    let reasons: Vec<String> = lines.map(|line| without_quotes(line)).collect();
+    if reasons.is_empty() { "promtool gives no reason".to_owned() } else { reasons.join("; ") }
+}
+
+/// The number of a line is that of a file that nobody sees.
+fn without_place(line: &str) -> &str {
+    let is_place =
+        |place: &str| place.strip_prefix("line ").is_some_and(|number| number.parse::<u32>().is_ok());
+    match line.split_once(": ") {
+        Some((place, reason)) if is_place(place) => reason,
+        _ => line,
+    }
+}
+
+/// Leaves out values of a wrong type, which promtool shows in backticks: one may be half of a password.
+fn without_quotes(line: &str) -> String {
+    match line.split_once(" `") {
+        Some((before, rest)) => match rest.rsplit_once('`') {
+            Some((_, after)) => format!("{before}{after}"),
+            None => before.to_owned(),
+        },
+        None => line.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(said: &str, expected: &str) {
+        assert_eq!(short(said, Path::new("/tmp/x/prometheus.yml")), expected);
+    }
+
+    #[test]
+    fn what_promtool_says_is_made_short() {
+        check(
+            "  FAILED: parsing YAML file /tmp/x/prometheus.yml: not a valid duration string: \"abc\"\n\n",
+            "not a valid duration string: \"abc\"",
+        );
+        check(
+            "  FAILED: parsing YAML file /tmp/x/prometheus.yml: yaml: unmarshal errors:\n  \
+             line 3: field foo not found in type config.ScrapeConfig\n  \
+             line 4: cannot unmarshal !!seq into string\n\n",
+            "field foo not found in type config.ScrapeConfig; cannot unmarshal !!seq into string",
+        );
+        check("", "promtool gives no reason");
+    }
+
+    #[test]
+    fn a_value_of_a_wrong_type_is_not_repeated() {
+        check(
+            "  FAILED: parsing YAML file /tmp/x/prometheus.yml: yaml: unmarshal errors:\n  \
+             line 8: cannot unmarshal !!str `hunter2` into config.BasicAuth\n",
+            "cannot unmarshal !!str into config.BasicAuth",
+        );
+    }
+}
