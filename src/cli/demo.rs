@@ -14,7 +14,9 @@ mod query;
 mod show;
 mod target;
 
+use std::cell::Cell;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -74,9 +76,8 @@ pub fn run(args: &DemoArgs) -> anyhow::Result<()> {
         .path_tail(programs.path())
         .folder(folder.path())
         .build()?;
-    if is_shown {
-        show::begin(&mut sim);
-    }
+    let is_over = Rc::new(Cell::new(!is_shown));
+    show::begin(&mut sim, is_over.clone());
     let port = target::free_port()?.to_string();
     step(is_shown, "juju deploy prometheus");
     sim.deploy("prometheus", folder_of("prometheus")?, 1)?;
@@ -111,15 +112,15 @@ pub fn run(args: &DemoArgs) -> anyhow::Result<()> {
     } else {
         show::end(&sim, &config, &states);
     }
-    finish(&mut sim, &states)
+    is_over.set(true);
+    // The charm stops the Prometheus that it started.
+    sim.remove_application("prometheus")?;
+    settle(&mut sim)?;
+    judge(&states)
 }
 
-/// Removes everything as an operator would, and judges.
-fn finish(sim: &mut Sim, states: &[TargetState]) -> anyhow::Result<()> {
-    sim.remove_application("prometheus-scrape-jobs")?;
-    settle(sim)?;
-    sim.remove_application("prometheus")?;
-    settle(sim)?;
+/// Whether the demo showed what it is there to show.
+fn judge(states: &[TargetState]) -> anyhow::Result<()> {
     if states.is_empty() {
         bail!("Prometheus has no target, expected one over TLS");
     }

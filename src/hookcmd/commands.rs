@@ -77,7 +77,7 @@ pub trait Commands: HookCommands {
         parse_names(&self.text_list(&request)?, &request, UnitName::parse)
     }
 
-    /// The name of the remote application of a relation; `None` on agents that do not tell.
+    /// The name of the remote application of a relation; `None` where Juju does not tell.
     fn relation_application(
         &mut self,
         relation: &RelationId,
@@ -85,9 +85,8 @@ pub trait Commands: HookCommands {
         let request =
             Request::new("relation-list", ["--format=json", "--app", "-r"]).arg(relation.to_string());
         match self.json::<Option<ApplicationName>>(&request) {
-            Ok(answer) => Ok(answer),
-            Err(CommandError::Refused { code: 2, .. }) => Ok(None),
-            Err(error) => Err(error),
+            Err(CommandError::Refused { .. }) => Ok(None),
+            answer => answer,
         }
     }
 
@@ -147,14 +146,14 @@ pub trait Commands: HookCommands {
 
     /// Shows a workload status, at once.
     fn status_set(&mut self, status: WorkloadStatus, message: &str) -> Result<(), CommandError> {
-        self.run(&with_text(Request::new("status-set", []), &[status.as_str(), clipped(message)]))
+        self.run(&with_text(Request::new("status-set", []), &[status.as_str(), clipped(&one_line(message))]))
     }
 
     /// Shows a status of the whole application, at once; only the leader may.
     fn application_status_set(&mut self, status: WorkloadStatus, message: &str) -> Result<(), CommandError> {
         self.run(&with_text(
             Request::new("status-set", ["--application"]),
-            &[status.as_str(), clipped(message)],
+            &[status.as_str(), clipped(&one_line(message))],
         ))
     }
 
@@ -249,6 +248,11 @@ fn with_text(request: Request, texts: &[&str]) -> Request {
     let is_like_flag = texts.iter().any(|text| text.starts_with('-'));
     let request = if is_like_flag { request.arg("--") } else { request };
     texts.iter().fold(request, |request, text| request.arg(*text))
+}
+
+/// A text without line ends: `juju status` shows one line.
+fn one_line(text: &str) -> String {
+    text.split(['\n', '\r']).map(str::trim).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 /// The first part of `text` that fits into one argument, cut between characters.

@@ -5,7 +5,7 @@
 use std::cell::RefCell;
 
 use charms_reactive_hookcmd::commands::LogLevel;
-use charms_reactive_hookcmd::{CommandError, Commands as _, HookCommands};
+use charms_reactive_hookcmd::{Commands as _, HookCommands};
 
 /// How many bytes of messages one dispatch may log; what is beyond is counted, not kept.
 pub const LOG_BYTES_MAX: usize = 1024 * 1024;
@@ -62,7 +62,10 @@ pub(crate) fn begin() {
 }
 
 /// Writes what was gathered: one `juju-log` for each run of messages of one level.
-pub(crate) fn write(commands: &mut dyn HookCommands) -> Result<(), CommandError> {
+///
+/// A log that cannot be written is no reason for a hook to fail: what is left goes to standard error,
+/// which Juju logs too.
+pub(crate) fn write(commands: &mut dyn HookCommands) {
     let buffer = BUFFER.with_borrow_mut(|buffer| std::mem::replace(buffer, Buffer::new()));
     let mut lines = buffer.lines;
     if buffer.left_out > 0 {
@@ -77,7 +80,14 @@ pub(crate) fn write(commands: &mut dyn HookCommands) -> Result<(), CommandError>
             log::Level::Trace => LogLevel::Trace,
         };
         let text: Vec<&str> = run.iter().map(|(_, line)| line.as_str()).collect();
-        commands.juju_log(level, &text.join("\n"))?;
+        let text = text.join("\n");
+        if let Err(error) = commands.juju_log(level, &text) {
+            print(&format!("{error}\n{text}"));
+        }
     }
-    Ok(())
+}
+
+#[expect(clippy::print_stderr, reason = "the way to Juju's log when `juju-log` does not work")]
+pub(crate) fn print(text: &str) {
+    eprintln!("{text}");
 }

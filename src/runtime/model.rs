@@ -14,6 +14,8 @@ use serde_json::{Map, Value};
 struct OwnDatabag {
     read: Databag,
     wanted: Databag,
+    /// Juju does not know the relation any more: there is nowhere to write to.
+    is_gone: bool,
 }
 
 /// Answers of Juju, remembered.
@@ -129,8 +131,16 @@ impl Model {
             } else {
                 Party::Unit(self.unit.clone())
             };
-            let read = self.commands().relation_get(relation, &party)?;
-            let own = OwnDatabag { wanted: read.clone(), read };
+            let own = match self.commands().relation_get(relation, &party) {
+                Err(error) if error.is_relation_not_found() => {
+                    log::warn!("relation `{relation}` is gone, publishing nothing on it");
+                    OwnDatabag { is_gone: true, ..OwnDatabag::default() }
+                }
+                answer => {
+                    let read = answer?;
+                    OwnDatabag { wanted: read.clone(), read, is_gone: false }
+                }
+            };
             self.answers.borrow_mut().own.insert(key.clone(), own);
         }
         Ok(then(self.answers.borrow_mut().own.get_mut(&key).expect("read above")))
@@ -139,7 +149,8 @@ impl Model {
     /// What has to be written: relation, whether it is the application's databag, and the changes.
     pub(crate) fn unwritten(&self) -> Vec<(RelationId, bool, BTreeMap<String, String>)> {
         let answers = self.answers.borrow();
-        let all = answers.own.iter().map(|((relation, is_application), own)| {
+        let there = answers.own.iter().filter(|(_, own)| !own.is_gone);
+        let all = there.map(|((relation, is_application), own)| {
             (relation.clone(), *is_application, own.read.changes_to(&own.wanted))
         });
         all.filter(|(_, _, changes)| !changes.is_empty()).collect()

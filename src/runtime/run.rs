@@ -29,7 +29,7 @@ pub fn run(app: &App) -> ExitCode {
         Ok(context) => context,
         Err(error) => {
             // There is no Juju to log to.
-            print_error(&error);
+            log_buffer::print(&chain(&error).join("\n  because: "));
             return ExitCode::FAILURE;
         }
     };
@@ -37,11 +37,6 @@ pub fn run(app: &App) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }
-}
-
-#[expect(clippy::print_stderr, reason = "the last resort of a program that was not started by Juju")]
-fn print_error(error: &dyn std::error::Error) {
-    eprintln!("{}", chain(error).join("\n  because: "));
 }
 
 /// Runs one dispatch of a charm, given the way to Juju and what Juju says about the dispatch.
@@ -66,8 +61,8 @@ pub fn dispatch(
     if let Err(error) = &result {
         log_failure(&dispatch, error);
     }
-    let written = log_buffer::write(&mut *dispatch.model.commands());
-    result.and(written.map_err(DispatchError::from))
+    log_buffer::write(&mut *dispatch.model.commands());
+    result
 }
 
 /// A dispatch from the saved flags to the commit.

@@ -1,6 +1,8 @@
 //! Shows what happens in the model as it happens: hooks, flags, relation data, statuses.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 use anstyle::{AnsiColor, Style};
 use charms_reactive_hookcmd::commands::Party;
@@ -22,10 +24,13 @@ pub(super) fn command(text: &str) {
     anstream::println!("\n{COMMAND}$ {text}{COMMAND:#}");
 }
 
-/// Shows the hooks of a model from now on.
-pub(super) fn begin(sim: &mut Sim) {
+/// Shows the hooks of a model from now on, until `is_over`.
+pub(super) fn begin(sim: &mut Sim, is_over: Rc<Cell<bool>>) {
     let mut commands = 0;
     sim.observe(Box::new(move |event| {
+        if is_over.get() {
+            return;
+        }
         if matches!(event, Event::CommandRun { .. }) {
             commands += 1;
         }

@@ -5,7 +5,8 @@ use std::rc::Rc;
 
 use charms_reactive_core::Role;
 use charms_reactive_runtime::prelude::*;
-use charms_reactive_runtime::{Endpoint, EndpointKey};
+use charms_reactive_runtime::trigger::Triggers;
+use charms_reactive_runtime::{Endpoint, EndpointKey, Interface, Manage};
 use serde_json::json;
 
 use crate::juju::{Juju, unit};
@@ -268,6 +269,74 @@ fn a_relation_that_juju_does_not_know_fails_nothing() {
     let mut juju = Juju::default();
     juju.run(&App::new(charm()), "db-relation-departed mysql/0").expect("good");
     juju.run(&App::new(charm()), "db-relation-changed mysql/0").expect("good");
+}
+
+#[test]
+fn a_relation_that_vanishes_in_the_middle_is_not_written_to() {
+    let mut juju = joined();
+    let app = looking(|_, endpoint| {
+        let relation = &endpoint.relations()?[0];
+        Ok(relation.to_publish().set_text("key", "text")?)
+    });
+    juju.vanishing = Some("db:1".to_owned());
+    juju.run(&app, "config-changed").expect("good");
+    assert!(juju.log.join("\n").contains("relation `db:1` is gone"), "{:?}", juju.log);
+    assert!(!juju.commands.iter().any(|line| line.starts_with("relation-set")), "{:?}", juju.commands);
+}
+
+#[test]
+fn peers_are_units_of_the_own_application() {
+    let mut juju = Juju::default();
+    juju.relate("peers:4", &["web/1"]);
+    juju.write("peers:4", "web/1", "state", "ready");
+    juju.run_on(&App::new(charm()), "peers-relation-joined web/1", "peers:4").expect("good");
+    assert!(juju.flags().contains(&"endpoint.peers.joined".to_owned()));
+    let app = App::new(charm()).handler(
+        |hook: &mut Hook| {
+            let relation = &hook.endpoint(PEERS).relations()?[0];
+            assert_eq!(relation.application_name()?.expect("known").as_str(), "web");
+            Ok(relation.to_publish().set_text("state", "waiting")?)
+        },
+        on(HookEvent::ConfigChanged),
+    );
+    juju.run(&app, "config-changed").expect("good");
+    assert_eq!(juju.databag("peers:4", "web/0"), json!({"state": "waiting"}));
+}
+
+/// An interface with a trigger and a flag of its own.
+struct Counting(Endpoint);
+
+impl Interface for Counting {
+    const INTERFACE: &'static str = "mysql";
+    const ROLE: Option<Role> = Some(Role::Requires);
+
+    fn new(endpoint: Endpoint) -> Self {
+        Self(endpoint)
+    }
+}
+
+impl Manage for Counting {
+    fn register_triggers(&self, triggers: &mut Triggers) {
+        triggers.add(set(self.0.flag("joined")).sets(self.0.flag("greeted")));
+    }
+
+    fn manage_flags(&self) -> Result<(), HandlerError> {
+        // The automatic flags are up to date by now.
+        self.0.toggle_flag("alone", !self.0.is_flag_set("joined"));
+        Ok(())
+    }
+}
+
+#[test]
+fn an_interface_manages_its_flags_after_the_automatic_ones() {
+    const KEY: EndpointKey<Counting> = EndpointKey::new("db", Role::Requires, "mysql");
+    let app = App::new(Charm::default().endpoint(KEY));
+    let mut juju = Juju::default();
+    juju.run(&app, "install").expect("good");
+    assert_eq!(juju.flags(), ["endpoint.db.alone"]);
+    juju.relate("db:1", &["mysql/0"]);
+    juju.run(&app, "db-relation-joined mysql/0").expect("good");
+    assert_eq!(juju.flags(), ["endpoint.db.greeted", "endpoint.db.joined"]);
 }
 
 #[test]

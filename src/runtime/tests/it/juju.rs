@@ -36,6 +36,8 @@ pub(crate) struct Juju {
     pub(crate) commands: Vec<String>,
     /// What `juju-log`, `status-set` and `action-*` were told in the last dispatch.
     pub(crate) log: Vec<String>,
+    /// A relation that is gone once its ids have been listed.
+    pub(crate) vanishing: Option<String>,
     /// The folder that files go to.
     pub(crate) charm_dir: Option<tempfile::TempDir>,
 }
@@ -44,6 +46,7 @@ struct Backend(Rc<RefCell<Running>>);
 
 #[derive(Default)]
 struct Running {
+    vanishing: Option<String>,
     kept: Kept,
     commands: Vec<String>,
     log: Vec<String>,
@@ -101,7 +104,11 @@ impl Juju {
             11,
         )
         .expect("a hook's environment");
-        let running = Rc::new(RefCell::new(Running { kept: self.kept.clone(), ..Running::default() }));
+        let running = Rc::new(RefCell::new(Running {
+            vanishing: self.vanishing.take(),
+            kept: self.kept.clone(),
+            ..Running::default()
+        }));
         let result = dispatch(app, Backend(running.clone()), context);
         let running = running.take();
         self.commands = running.commands;
@@ -140,7 +147,12 @@ impl HookCommands for Backend {
             ("opened-ports", _) => json!([]),
             ("relation-ids", [_, endpoint]) => {
                 let prefix = format!("{endpoint}:");
-                json!(kept.relations.keys().filter(|id| id.starts_with(&prefix)).collect::<Vec<_>>())
+                let ids: Vec<String> =
+                    kept.relations.keys().filter(|id| id.starts_with(&prefix)).cloned().collect();
+                if let Some(id) = running.vanishing.take() {
+                    running.kept.relations.remove(&id);
+                }
+                json!(ids)
             }
             ("relation-list", [_, "-r", id]) => match kept.relations.get(*id) {
                 Some(relation) => json!(relation.members),

@@ -6,3 +6,4 @@ mod endpoints;
 mod exchange;
 mod juju;
 mod settle;
+mod store;
