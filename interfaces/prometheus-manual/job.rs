@@ -9,8 +9,9 @@
 //! # Guarantees
 //!
 //! Whatever [`check`] accepts, and [`render`] writes under a name that [`check_name`] accepts,
-//! `promtool check config --syntax-only` accepts too, when the configuration is written as JSON and its
-//! `scrape_interval` is not changed from Prometheus' default, provided that the job has
+//! `promtool check config --syntax-only` accepts too, and likewise when the Python interface renders it.
+//! The configuration must be written as JSON, as `serde_json` or Python write it, with Prometheus' default
+//! for `scrape_interval`, and the job must have
 //!
 //! - no regular expression: only Go can tell whether it compiles;
 //! - no rule in `relabel_configs` that writes a label which Prometheus reads itself (`__address__`,
@@ -24,8 +25,8 @@
 //!
 //! What is *not* promised: that the job finds targets, or that these answer.
 //!
-//! Text may hold no control characters but tabs and line ends, and keys may not be long, because YAML's
-//! reader refuses a *file* with such things in it, JSON or not.
+//! Text may hold no control characters but tabs and line ends, nothing beyond U+FFFF, and keys may not be
+//! long, because YAML's reader refuses a *file* with such things in it, JSON or not.
 
 mod client;
 mod discovery;
@@ -183,8 +184,8 @@ pub fn check(job: &Map<String, Value>) -> Result<(), JobProblem> {
 
 /// Checks that a text can be the name of a job, and as well of a request.
 ///
-/// Prometheus takes any text that is not empty, slashes, spaces and all.  Refused are control
-/// characters, and names of more than [`NAME_BYTES_MAX`] bytes.
+/// Prometheus takes any text that is not empty, slashes, spaces and all.  Refused are the characters
+/// that no text of a job may have, tabs and line ends, and names of more than [`NAME_BYTES_MAX`] bytes.
 ///
 /// # Errors
 ///
@@ -195,7 +196,7 @@ pub fn check_name(name: &str) -> Result<(), JobProblem> {
     let value = Value::String(name.to_owned());
     accept(!name.trim().is_empty(), &place, &value, "a name")?;
     accept(name.len() <= NAME_BYTES_MAX, &place, &value, "a name of at most 200 bytes")?;
-    accept(!name.contains(is_dangerous), &place, &value, "a name without control characters")
+    accept(!name.contains(is_dangerous), &place, &value, "a name without control characters or emoji")
 }
 
 /// Says where an unknown field belongs, when it is one that people often misplace.
@@ -248,7 +249,7 @@ fn check_characters(place: &Place<'_>, value: &Value) -> Result<(), JobProblem> 
     match value {
         Value::String(text) => {
             let is_clean = !text.contains(|c| is_dangerous(c) && !matches!(c, '\n' | '\r' | '\t'));
-            accept(is_clean, place, value, "a text without control characters")
+            accept(is_clean, place, value, "a text without control characters or emoji")
         }
         Value::Array(items) => {
             items.iter().enumerate().try_for_each(|(index, item)| check_characters(&place.item(index), item))
@@ -265,7 +266,7 @@ fn check_characters_of_map(place: &Place<'_>, map: &Map<String, Value>) -> Resul
             return Err(JobProblem::key(&place, "at most 256 bytes"));
         }
         if key.contains(is_dangerous) {
-            return Err(JobProblem::key(&place, "no control characters"));
+            return Err(JobProblem::key(&place, "no control characters or emoji"));
         }
         check_characters(&place, value)
     })
@@ -273,8 +274,12 @@ fn check_characters_of_map(place: &Place<'_>, map: &Map<String, Value>) -> Resul
 
 /// Whether YAML's reader refuses a file with this character in it, or reads it as something else.
 fn is_dangerous(c: char) -> bool {
-    // Line and paragraph separator, byte order mark, and two that are no characters.
-    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
+    match c {
+        // Line and paragraph separator, byte order mark, two that are no characters; and all that Python
+        // writes into JSON as two escapes, each of which YAML refuses.
+        '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}'.. => true,
+        _ => c.is_control(),
+    }
 }
 
 fn metrics_path(place: &Place<'_>, value: &Value) -> Result<(), JobProblem> {

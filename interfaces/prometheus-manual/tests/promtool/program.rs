@@ -14,12 +14,35 @@ pub(crate) fn seed(default: u64) -> u64 {
     seed
 }
 
+/// How a configuration is spelt.
+pub(crate) type Spelling = fn(&Value) -> String;
+
+/// As Rust spells JSON.
+pub(crate) fn plain(config: &Value) -> String {
+    config.to_string()
+}
+
+/// As Python spells JSON: everything beyond ASCII is escaped, in halves where UTF-16 needs two.
+pub(crate) fn escaped(config: &Value) -> String {
+    let mut text = String::new();
+    for c in config.to_string().chars() {
+        if c.is_ascii() {
+            text.push(c);
+        } else {
+            let halves =
+                c.encode_utf16(&mut [0; 2]).iter().map(|half| format!("\\u{half:04x}")).collect::<String>();
+            text += &halves;
+        }
+    }
+    text
+}
+
 /// What promtool says about a configuration with these jobs; None when it has nothing against it.
 #[expect(clippy::disallowed_methods, reason = "promtool is what this test is about")]
-pub(crate) fn refusal(jobs: &[Map<String, Value>]) -> Option<String> {
+pub(crate) fn refusal(jobs: &[Map<String, Value>], spelling: Spelling) -> Option<String> {
     let mut file = tempfile::Builder::new().suffix(".yml").tempfile().expect("a temporary file");
     let config = json!({ "scrape_configs": jobs });
-    file.write_all(config.to_string().as_bytes()).expect("the disk has room");
+    file.write_all(spelling(&config).as_bytes()).expect("the disk has room");
     let output = Command::new("promtool")
         .args(["check", "config", "--syntax-only"])
         .arg(file.path())
@@ -37,12 +60,15 @@ pub(crate) fn refusal(jobs: &[Map<String, Value>]) -> Option<String> {
 }
 
 /// One job that promtool refuses, and what it says about it.
-pub(crate) fn culprit(jobs: &[Map<String, Value>]) -> Option<(&Map<String, Value>, String)> {
-    let message = refusal(jobs)?;
+pub(crate) fn culprit(
+    jobs: &[Map<String, Value>],
+    spelling: Spelling,
+) -> Option<(&Map<String, Value>, String)> {
+    let message = refusal(jobs, spelling)?;
     if let [job] = jobs {
         return Some((job, message));
     }
     let (left, right) = jobs.split_at(jobs.len() / 2);
-    let found = culprit(left).or_else(|| culprit(right));
+    let found = culprit(left, spelling).or_else(|| culprit(right, spelling));
     Some(found.unwrap_or_else(|| panic!("promtool refuses these jobs together only: {message}")))
 }
