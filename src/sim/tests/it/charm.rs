@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use charms_reactive_sim::{Builder, JujuVersion, Sim};
+use charms_reactive_sim::{Builder, Event, JujuVersion, Sim};
 use tempfile::TempDir;
 
 /// Folders of charms, gone at the end of the test.
@@ -61,4 +61,38 @@ pub fn sim() -> Sim {
 /// A model of another Juju.
 pub fn sim_of(version: JujuVersion) -> Sim {
     builder().juju_version(version).build().expect("a simulation")
+}
+
+/// The body of a charm that does what tests put into its folder: `do/HOOK`, or `do/all` without one.
+pub const DOES: &str = "if [ -e do/$hook ]; then . do/$hook; elif [ -e do/all ]; then . do/all; fi";
+
+/// Has a unit whose charm is [`DOES`] run this in a hook.
+pub fn on(sim: &Sim, unit: &str, hook: &str, body: &str) {
+    let folder = sim.charm_dir(unit).expect("a unit").join("do");
+    fs::create_dir_all(&folder).expect("a folder");
+    write(&folder.join(hook), body);
+}
+
+/// Runs command lines of a unit one by one, and writes down what they say.
+pub fn ask(sim: &mut Sim, unit: &str, lines: &[&str]) -> String {
+    let mut text = String::new();
+    for line in lines {
+        let result = sim.exec(unit, line).expect("a unit that can run");
+        text += &format!("$ {line}\n{}{}", result.stdout, result.stderr);
+        if result.code != 0 {
+            text += &format!("[{}]\n", result.code);
+        }
+    }
+    text
+}
+
+/// The hooks of a unit from the `from`-th event on, in order, with what they were about.
+pub fn hooks(sim: &Sim, from: usize) -> String {
+    let hooks = sim.events()[from..].iter().filter_map(|event| match event {
+        Event::HookStarted { unit, hook, about } | Event::HookSkipped { unit, hook, about } => {
+            Some(format!("{unit} {hook} {}\n", about.as_deref().unwrap_or_default()).replace(" \n", "\n"))
+        }
+        _ => None,
+    });
+    hooks.collect()
 }
