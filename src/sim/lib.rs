@@ -2,6 +2,7 @@
 
 mod action;
 mod agent;
+mod base64;
 mod builder;
 mod commands;
 mod commit;

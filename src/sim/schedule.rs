@@ -70,9 +70,8 @@ fn leadership(model: &Model, unit: &Unit) -> Option<Hook> {
         return (!unit.is_leader_shown).then(|| Hook::plain(HookEvent::LeaderElected));
     }
     let version = model.applications.get(unit.name.application())?.leader_settings_version;
-    let is_due = model.juju.has_leader_settings()
-        && !unit.is_stopped
-        && unit.leader_settings_shown != Some(version);
+    let is_due =
+        model.juju.has_leader_settings() && !unit.is_stopped && unit.leader_settings_shown != Some(version);
     is_due.then(|| Hook::plain(HookEvent::LeaderSettingsChanged))
 }
 

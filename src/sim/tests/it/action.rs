@@ -75,7 +75,10 @@ fn what_juju_refuses_is_not_run() {
     let mut check = |name: &str, parameters: Value, expected: &str| {
         let from = sim.events().len();
         let error = sim.run_action("web/0", name, parameters).unwrap_err();
-        assert!(matches!(error, SimError::Model(ModelError::Parameters { .. } | ModelError::NoAction { .. })));
+        assert!(matches!(
+            error,
+            SimError::Model(ModelError::Parameters { .. } | ModelError::NoAction { .. })
+        ));
         assert_eq!(error.to_string(), expected);
         assert_eq!(sim.events().len(), from);
     };
@@ -85,7 +88,11 @@ fn what_juju_refuses_is_not_run() {
         Value::Null,
         "validation failed: (root) : \"outfile\" property is missing and required, given {\"deep\":{\"a\":\"x\"},\"level\":3}",
     );
-    check("backup", json!({"outfile": 5}), "validation failed: (root).outfile : must be of type string, given 5");
+    check(
+        "backup",
+        json!({"outfile": 5}),
+        "validation failed: (root).outfile : must be of type string, given 5",
+    );
     check(
         "other",
         json!({"x": 1}),
@@ -126,7 +133,8 @@ fn a_script_about_a_relation_infers_the_only_remote_unit() {
     sim.deploy("web", web, 1).unwrap();
     sim.deploy("mysql", mysql, 1).unwrap();
     let relation = sim.relate("web", "mysql").unwrap();
-    let refused = |sim: &mut Sim, remote| sim.exec_in("web/0", relation, remote, "true").unwrap_err().to_string();
+    let refused =
+        |sim: &mut Sim, remote| sim.exec_in("web/0", relation, remote, "true").unwrap_err().to_string();
     assert_eq!(refused(&mut sim, None), "unit `web/0` is not installed");
     sim.settle().unwrap();
     let print = "echo $JUJU_RELATION_ID $JUJU_REMOTE_UNIT $JUJU_REMOTE_APP; relation-get private-address";
@@ -135,7 +143,10 @@ fn a_script_about_a_relation_infers_the_only_remote_unit() {
     sim.add_unit("mysql").unwrap();
     sim.settle().unwrap();
     assert_eq!(refused(&mut sim, None), "ambiguous remote unit; possibilities are [mysql/0 mysql/1]");
-    assert_eq!(refused(&mut sim, Some("mysql/7")), "unknown remote unit mysql/7; possibilities are [mysql/0 mysql/1]");
+    assert_eq!(
+        refused(&mut sim, Some("mysql/7")),
+        "unknown remote unit mysql/7; possibilities are [mysql/0 mysql/1]"
+    );
     let result = sim.exec_in("web/0", relation, Some("mysql/1"), print).unwrap();
     assert_eq!(result.stdout, "db:0 mysql/1 mysql\n10.1.0.3\n");
 }

@@ -308,7 +308,7 @@ fn status_log_leader_and_version() {
             "juju-log",
             "juju-log -l WARNING one two",
             "juju-log -l LOUD x",
-            "leader-set a=1 b=<2>",
+            "leader-set a=1 'b=<2>'",
             "leader-get",
             "leader-get a",
             "leader-get none --format=json",
@@ -353,13 +353,12 @@ fn status_log_leader_and_version() {
             [2]
             $ juju-log -l WARNING one two
             $ juju-log -l LOUD x
-            $ leader-set a=1 b=<2>
-            /bin/bash: line 1: syntax error near unexpected token `2'
-            /bin/bash: line 1: `leader-set a=1 b=<2>'
-            [2]
+            $ leader-set a=1 'b=<2>'
             $ leader-get
-            {}
+            a: "1"
+            b: <2>
             $ leader-get a
+            1
             $ leader-get none --format=json
             null
             $ leader-get a=1
@@ -367,7 +366,7 @@ fn status_log_leader_and_version() {
             [2]
             $ leader-set a=
             $ leader-get --format=json
-            {}
+            {"b":"\u003c2\u003e"}
             $ action-get
             ERROR not running an action
             [1]
@@ -435,9 +434,8 @@ fn state_ports_and_network() {
         ],
         expect![[r#"
             $ state-get
-            {}
             $ state-get --format=json
-            {}
+            null
             $ state-set a=1 b='two words'; state-get
             a: "1"
             b: two words
@@ -570,9 +568,14 @@ fn numbers_above_nine_are_sorted_as_texts() {
         ["m10/0","m10/1","m10/10","m10/2","m10/3","m10/4","m10/5","m10/6","m10/7","m10/8","m10/9"]
         $ relation-list -r 10 --app
         m10
-    "#]].assert_eq(&ask(
+    "#]]
+    .assert_eq(&ask(
         &mut sim,
         "web/0",
-        &["relation-ids db --format=json", "relation-list -r db:10 --format=json", "relation-list -r 10 --app"],
+        &[
+            "relation-ids db --format=json",
+            "relation-list -r db:10 --format=json",
+            "relation-list -r 10 --app",
+        ],
     ));
 }

@@ -67,7 +67,8 @@ fn a_hook_of_a_unit_has_what_juju_sets_and_nothing_else() {
         LANG=C.UTF-8
         PATH=ROOT/tools:/bin
         TERM=tmux-256color
-    "#]].assert_eq(&printed(&sim, 0));
+    "#]]
+    .assert_eq(&printed(&sim, 0));
 }
 
 #[test]
@@ -95,7 +96,8 @@ fn a_departed_hook_names_relation_and_both_units() {
         db-relation-departed JUJU_RELATION_ID=db:0
         db-relation-departed JUJU_REMOTE_APP=mysql
         db-relation-departed JUJU_REMOTE_UNIT=mysql/1
-    "#]].assert_eq(&printed(&sim, from));
+    "#]]
+    .assert_eq(&printed(&sim, from));
 }
 
 #[test]
@@ -120,7 +122,8 @@ fn an_action_and_a_script_have_their_own_variables() {
 #[test]
 fn standard_input_is_empty() {
     let mut charms = Charms::new();
-    let charm = charms.dispatch("name: web", "if read -r line; then exit 1; fi\necho $(readlink /proc/$$/fd/0)");
+    let charm =
+        charms.dispatch("name: web", "if read -r line; then exit 1; fi\necho $(readlink /proc/$$/fd/0)");
     let mut sim = crate::charm::sim();
     sim.deploy("web", charm, 1).unwrap();
     assert_eq!(sim.settle().unwrap().failed, []);
@@ -130,7 +133,8 @@ fn standard_input_is_empty() {
 #[test]
 fn juju_4_has_neither_meter_nor_sla() {
     let mut charms = Charms::new();
-    let charm = charms.dispatch("name: web", "echo \"$JUJU_VERSION ${JUJU_SLA-none} ${JUJU_METER_STATUS-none}\"");
+    let charm =
+        charms.dispatch("name: web", "echo \"$JUJU_VERSION ${JUJU_SLA-none} ${JUJU_METER_STATUS-none}\"");
     for (version, expected) in
         [(JujuVersion::V2_9, "2.9.52 unsupported AMBER"), (JujuVersion::V4_0, "4.0.1 none none")]
     {

@@ -37,7 +37,8 @@ fn a_failed_hook_keeps_what_is_immediate_and_drops_what_is_staged() {
 
         Integration provider  Requirer  Interface  Type  Message
         web:ring              web:ring  ring       peer
-    "#]].assert_eq(&sim.status().to_string());
+    "#]]
+    .assert_eq(&sim.status().to_string());
 }
 
 #[test]
@@ -93,13 +94,17 @@ fn a_unit_in_error_holds_back_other_hooks_and_sees_only_the_newest() {
         web/0 update-status
         web/0 db-relation-departed db:0 mysql/1
         web/0 db-relation-changed db:0 mysql/0
-    "#]].assert_eq(&hooks(&sim, from));
+    "#]]
+    .assert_eq(&hooks(&sim, from));
 }
 
 #[test]
 fn a_hook_that_is_given_up_counts_as_done() {
     let mut charms = Charms::new();
-    let web = charms.dispatch("name: web\nrequires: {db: sql}", "case $hook in *-joined) relation-set a=1; false ;; esac");
+    let web = charms.dispatch(
+        "name: web\nrequires: {db: sql}",
+        "case $hook in *-joined) relation-set a=1; false ;; esac",
+    );
     let mysql = charms.dispatch("name: mysql\nprovides: {server: sql}", "");
     let mut sim = builder().retries_max(0).build().unwrap();
     sim.deploy("web", web, 1).unwrap();
@@ -120,7 +125,12 @@ fn a_killed_hook_is_run_again_without_error() {
     for signal in ["KILL", "TERM"] {
         let mut sim = sim();
         sim.deploy("web", &charm, 1).unwrap();
-        on(&sim, "web/0", "install", &format!("state-set a=1\nif [ ! -e once ]; then echo > once; kill -{signal} $$; fi"));
+        on(
+            &sim,
+            "web/0",
+            "install",
+            &format!("state-set a=1\nif [ ! -e once ]; then echo > once; kill -{signal} $$; fi"),
+        );
         assert_eq!(sim.step().unwrap().unwrap().outcome, Outcome::Requeued);
         assert!(sim.unit_state("web/0").unwrap().is_empty());
         assert_eq!(sim.step().unwrap().unwrap().outcome, Outcome::Committed);
@@ -152,7 +162,8 @@ fn a_hook_that_takes_too_long_is_killed() {
 #[test]
 fn hooks_without_a_file_are_skipped_and_flush_nothing() {
     let mut charms = Charms::new();
-    let charm = charms.files(&[("metadata.yaml", "name: web"), ("hooks/start", &script("status-set active up"))]);
+    let charm =
+        charms.files(&[("metadata.yaml", "name: web"), ("hooks/start", &script("status-set active up"))]);
     let mut sim = sim();
     sim.deploy("web", charm, 1).unwrap();
     assert_eq!(sim.settle().unwrap().hooks, 1);
@@ -167,7 +178,8 @@ fn hooks_without_a_file_are_skipped_and_flush_nothing() {
            > status-set active up
            * web/0 is active: up
         -- committed
-    "#]].assert_eq(&sim.transcript());
+    "#]]
+    .assert_eq(&sim.transcript());
 }
 
 #[test]
@@ -199,7 +211,12 @@ fn a_reboot_runs_start_again() {
     let mut sim = sim();
     sim.deploy("web", charm, 1).unwrap();
     sim.settle().unwrap();
-    on(&sim, "web/0", "update-status", "state-set a=1\nif [ ! -e once ]; then echo > once; juju-reboot --now; fi\ntrue");
+    on(
+        &sim,
+        "web/0",
+        "update-status",
+        "state-set a=1\nif [ ! -e once ]; then echo > once; juju-reboot --now; fi\ntrue",
+    );
     sim.update_status("web/0").unwrap();
     let from = sim.events().len();
     sim.settle().unwrap();
@@ -215,7 +232,8 @@ fn a_reboot_runs_start_again() {
 #[test]
 fn a_model_that_does_not_settle_names_the_last_hooks() {
     let mut charms = Charms::new();
-    let charm = charms.dispatch("name: web\npeers: {ring: ring}", "relation-set -r ring:0 a=$RANDOM$RANDOM 2>&1 || true");
+    let charm = charms
+        .dispatch("name: web\npeers: {ring: ring}", "relation-set -r ring:0 a=$RANDOM$RANDOM 2>&1 || true");
     let mut sim = builder().juju_version(JujuVersion::V4_0).hooks_max(30).build().unwrap();
     sim.deploy("web", charm, 2).unwrap();
     let error = sim.settle().unwrap_err().to_string();
@@ -228,7 +246,12 @@ fn too_much_state_fails_the_flush() {
     let charm = charms.dispatch("name: web", DOES);
     let mut sim = builder().retries_max(0).build().unwrap();
     sim.deploy("web", charm, 1).unwrap();
-    on(&sim, "web/0", "install", "printf -v value '%65536s' x\nfor i in {1..33}; do echo \"k$i: '$value'\"; done | state-set --file -");
+    on(
+        &sim,
+        "web/0",
+        "install",
+        "printf -v value '%65536s' x\nfor i in {1..33}; do echo \"k$i: '$value'\"; done | state-set --file -",
+    );
     let outcome = sim.step().unwrap().unwrap().outcome;
     let expected = "max allowed size (2097152) for charm state exceeded: 2162778";
     assert_eq!(outcome, Outcome::Failed { error: expected.to_owned() });

@@ -8,4 +8,5 @@ mod exchange;
 mod failure;
 mod membership;
 mod order;
+mod secret;
 mod socket;

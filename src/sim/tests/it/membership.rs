@@ -31,11 +31,15 @@ fn each_hook_of_a_relation_sees_its_own_members() {
         sim.settle().unwrap();
         for event in &sim.events()[from..] {
             match event {
-                charms_reactive_sim::Event::HookStarted { unit, hook, about } if unit.to_string() == "web/0" => {
+                charms_reactive_sim::Event::HookStarted { unit, hook, about }
+                    if unit.to_string() == "web/0" =>
+                {
                     text += &format!("{hook} {}\n", about.as_deref().unwrap_or_default());
                 }
                 charms_reactive_sim::Event::Output { line, .. } => {
-                    text += &format!("  {line}\n").replace("\"egress-subnets\":\"10.1.0.1/32\",\"ingress-address\":\"10.1.0.1\",", "").replace("\"egress-subnets\":\"10.1.0.2/32\",\"ingress-address\":\"10.1.0.2\",", "");
+                    text += &format!("  {line}\n")
+                        .replace("\"egress-subnets\":\"10.1.0.1/32\",\"ingress-address\":\"10.1.0.1\",", "")
+                        .replace("\"egress-subnets\":\"10.1.0.2/32\",\"ingress-address\":\"10.1.0.2\",", "");
                 }
                 _ => {}
             }
@@ -74,7 +78,8 @@ fn each_hook_of_a_relation_sees_its_own_members() {
         db-relation-broken db:0 mysql
           list [] ids [] app mysql
           get {"name":"whole"}
-    "#]].assert_eq(&text);
+    "#]]
+    .assert_eq(&text);
     assert!(sim.databag(relation, &charms_reactive_sim::Party::Unit("web/0".parse().unwrap())).is_err());
 }
 
@@ -83,7 +88,9 @@ fn a_broken_relation_is_listed_by_juju_2_9() {
     let mut charms = Charms::new();
     let web = charms.dispatch("name: web\nrequires: {db: sql}", LOOK);
     let mysql = charms.dispatch("name: mysql\nprovides: {server: sql}", "");
-    for (version, expected) in [(JujuVersion::V2_9, "list [] ids [\"db:0\"]"), (JujuVersion::V3_6, "list [] ids []")] {
+    for (version, expected) in
+        [(JujuVersion::V2_9, "list [] ids [\"db:0\"]"), (JujuVersion::V3_6, "list [] ids []")]
+    {
         let mut sim = builder().juju_version(version).build().unwrap();
         sim.deploy("mysql", &mysql, 1).unwrap();
         sim.deploy("web", &web, 1).unwrap();
@@ -101,7 +108,10 @@ fn a_broken_relation_is_listed_by_juju_2_9() {
 fn data_of_a_departed_unit_stays_readable() {
     let mut charms = Charms::new();
     let web = charms.dispatch("name: web\nrequires: {db: sql}", "");
-    let mysql = charms.dispatch("name: mysql\nprovides: {server: sql}", "case $hook in *-created) relation-set a=1 ;; esac");
+    let mysql = charms.dispatch(
+        "name: mysql\nprovides: {server: sql}",
+        "case $hook in *-created) relation-set a=1 ;; esac",
+    );
     let mut sim = sim();
     sim.deploy("mysql", mysql, 2).unwrap();
     sim.deploy("web", web, 1).unwrap();
@@ -147,7 +157,8 @@ fn peers_never_see_themselves_and_nothing_breaks() {
         web/2 ring-relation-departed ring:0 web/1
         web/2 stop
         web/2 remove
-    "#]].assert_eq(&hooks(&sim, from));
+    "#]]
+    .assert_eq(&hooks(&sim, from));
     let from = sim.events().len();
     sim.remove_application("web").unwrap();
     sim.settle().unwrap();
@@ -197,6 +208,7 @@ fn an_application_that_goes_takes_its_units_through_every_hook() {
            * nobody leads mysql
            | none
         -- committed
-    "#]].assert_eq(&sim.transcript()[from..]);
+    "#]]
+    .assert_eq(&sim.transcript()[from..]);
     assert!(sim.charm_dir("mysql/0").is_err());
 }

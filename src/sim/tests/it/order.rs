@@ -15,8 +15,11 @@ fn relations_that_exist_at_the_start_are_created_after_install() {
     sim.deploy("mysql", mysql, 1).unwrap();
     sim.relate("web", "mysql").unwrap();
     sim.settle().unwrap();
-    let web: String =
-        hooks(&sim, 0).lines().filter(|line| line.starts_with("web/0")).map(|line| format!("{line}\n")).collect();
+    let web: String = hooks(&sim, 0)
+        .lines()
+        .filter(|line| line.starts_with("web/0"))
+        .map(|line| format!("{line}\n"))
+        .collect();
     expect![[r#"
         web/0 install
         web/0 ring-relation-created ring:0 web
@@ -26,7 +29,8 @@ fn relations_that_exist_at_the_start_are_created_after_install() {
         web/0 start
         web/0 db-relation-joined db:1 mysql/0
         web/0 db-relation-changed db:1 mysql/0
-    "#]].assert_eq(&web);
+    "#]]
+    .assert_eq(&web);
 }
 
 #[test]
@@ -64,8 +68,7 @@ fn changed_follows_joined_in_its_relation_and_other_relations_may_come_between()
         let text = hooks(&sim, 0);
         let own: Vec<&str> = text.lines().filter(|line| line.starts_with("web/0 db-")).collect();
         for relation in ["db:0", "db:1"] {
-            let of_relation: Vec<&str> =
-                own.iter().copied().filter(|line| line.contains(relation)).collect();
+            let of_relation: Vec<&str> = own.iter().copied().filter(|line| line.contains(relation)).collect();
             for pair in of_relation.windows(2).filter(|pair| pair[0].contains("joined")) {
                 assert_eq!(pair[1], pair[0].replace("joined", "changed"), "seed {seed}");
             }
@@ -78,8 +81,14 @@ fn changed_follows_joined_in_its_relation_and_other_relations_may_come_between()
 #[test]
 fn application_data_written_before_is_shown_before_anybody_joins() {
     let mut charms = Charms::new();
-    let web = charms.dispatch("name: web\nrequires: {db: sql}", "case $hook in db-relation-changed) echo \"[${JUJU_REMOTE_UNIT}] $(relation-get a)\" ;; esac");
-    let mysql = charms.dispatch("name: mysql\nprovides: {server: sql}", "case $hook in *-created) relation-set --app a=1 ;; esac");
+    let web = charms.dispatch(
+        "name: web\nrequires: {db: sql}",
+        "case $hook in db-relation-changed) echo \"[${JUJU_REMOTE_UNIT}] $(relation-get a)\" ;; esac",
+    );
+    let mysql = charms.dispatch(
+        "name: mysql\nprovides: {server: sql}",
+        "case $hook in *-created) relation-set --app a=1 ;; esac",
+    );
     let mut sim = sim();
     sim.deploy("mysql", mysql, 1).unwrap();
     sim.settle().unwrap();
@@ -91,13 +100,15 @@ fn application_data_written_before_is_shown_before_anybody_joins() {
     }
     sim.settle().unwrap();
     let text = hooks(&sim, 0);
-    let own: String = text.lines().filter(|line| line.starts_with("web/0 db")).map(|line| format!("{line}\n")).collect();
+    let own: String =
+        text.lines().filter(|line| line.starts_with("web/0 db")).map(|line| format!("{line}\n")).collect();
     expect![[r#"
         web/0 db-relation-created db:0 mysql
         web/0 db-relation-changed db:0 mysql
         web/0 db-relation-joined db:0 mysql/0
         web/0 db-relation-changed db:0 mysql/0
-    "#]].assert_eq(&own);
+    "#]]
+    .assert_eq(&own);
     assert!(sim.transcript().contains("| [] 1"), "{}", sim.transcript());
 }
 
@@ -120,7 +131,8 @@ fn a_write_that_changes_nothing_causes_no_hook() {
         lines.sort_unstable();
         assert_eq!(lines.join("\n"), expected, "`{script}`");
     };
-    let both = "mysql/0 server-relation-changed server:0 web/0\nmysql/1 server-relation-changed server:0 web/0";
+    let both =
+        "mysql/0 server-relation-changed server:0 web/0\nmysql/1 server-relation-changed server:0 web/0";
     check("relation-set -r 0 a=1 b=2", both);
     check("relation-set -r 0 a=1", "");
     check("relation-set -r 0 c= d=", "");
@@ -151,7 +163,10 @@ fn leadership_moves_between_hooks() {
     let from = sim.events().len();
     sim.remove_unit("web/1").unwrap();
     sim.settle().unwrap();
-    assert_eq!(hooks(&sim, from), "web/1 leader-settings-changed\nweb/1 stop\nweb/1 remove\nweb/0 leader-elected\n");
+    assert_eq!(
+        hooks(&sim, from),
+        "web/1 leader-settings-changed\nweb/1 stop\nweb/1 remove\nweb/0 leader-elected\n"
+    );
     assert!(sim.unit("web/0").unwrap().leader);
 
     let mut sim = sim_of(JujuVersion::V4_0);
@@ -185,7 +200,8 @@ fn configuration_is_shown_when_it_differs_from_what_was_shown() {
     sim.reset("web", &["port"]).unwrap();
     sim.settle().unwrap();
     assert_eq!(hooks(&sim, from), "web/0 config-changed\n");
-    let error = |sim: &mut charms_reactive_sim::Sim, option| sim.configure("web", &[option]).unwrap_err().to_string();
+    let error =
+        |sim: &mut charms_reactive_sim::Sim, option| sim.configure("web", &[option]).unwrap_err().to_string();
     assert_eq!(error(&mut sim, ("ports", "1")), "unknown option \"ports\"");
     assert_eq!(error(&mut sim, ("port", "x")), "option \"port\" expected int, got \"x\"");
     assert_eq!(sim.reset("web", &["ports"]).unwrap_err().to_string(), "unknown option \"ports\"");
@@ -194,8 +210,15 @@ fn configuration_is_shown_when_it_differs_from_what_was_shown() {
 #[test]
 fn an_upgrade_brings_new_files_and_keeps_those_the_charm_made() {
     let mut charms = Charms::new();
-    let old = charms.files(&[("metadata.yaml", "name: web"), ("dispatch", &crate::charm::script("echo old >> made")), ("only-old", "")]);
-    let new = charms.files(&[("metadata.yaml", "name: web\npeers: {ring: ring}"), ("dispatch", &crate::charm::script("echo new $hook"))]);
+    let old = charms.files(&[
+        ("metadata.yaml", "name: web"),
+        ("dispatch", &crate::charm::script("echo old >> made")),
+        ("only-old", ""),
+    ]);
+    let new = charms.files(&[
+        ("metadata.yaml", "name: web\npeers: {ring: ring}"),
+        ("dispatch", &crate::charm::script("echo new $hook")),
+    ]);
     let mut sim = sim();
     sim.deploy("web", old, 1).unwrap();
     sim.settle().unwrap();
@@ -208,7 +231,8 @@ fn an_upgrade_brings_new_files_and_keeps_those_the_charm_made() {
         web/0 ring-relation-created ring:0 web
         web/0 upgrade-charm
         web/0 config-changed
-    "#]].assert_eq(&hooks(&sim, from));
+    "#]]
+    .assert_eq(&hooks(&sim, from));
     assert!(!folder.join("only-old").exists());
     assert!(folder.join("made").exists());
     assert!(sim.transcript().contains("| new upgrade-charm"));
@@ -230,13 +254,19 @@ fn update_status_waits_for_everything_else() {
     sim.settle().unwrap();
     let text = hooks(&sim, from);
     let own: Vec<&str> = text.lines().filter(|line| line.starts_with("web/0")).collect();
-    assert_eq!(own, ["web/0 leader-elected", "web/0 ring-relation-changed ring:0 web/1", "web/0 update-status"]);
+    assert_eq!(
+        own,
+        ["web/0 leader-elected", "web/0 ring-relation-changed ring:0 web/1", "web/0 update-status"]
+    );
 }
 
 #[test]
 fn two_endpoints_of_one_interface_are_two_relations() {
     let mut charms = Charms::new();
-    let web = charms.dispatch("name: web\nrequires: {main: sql, backup: sql}", "case $hook in *-joined) relation-set from=$JUJU_RELATION ;; esac");
+    let web = charms.dispatch(
+        "name: web\nrequires: {main: sql, backup: sql}",
+        "case $hook in *-joined) relation-set from=$JUJU_RELATION ;; esac",
+    );
     let mysql = charms.dispatch("name: mysql\nprovides: {server: sql}", "");
     let mut sim = sim();
     sim.deploy("web", web, 1).unwrap();

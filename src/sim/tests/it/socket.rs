@@ -16,7 +16,10 @@ fn another_context_id_is_refused() {
     let result = sim.exec("web/0", "JUJU_CONTEXT_ID=web/0-install-00 is-leader").unwrap();
     assert_eq!(result.code, 1);
     assert_eq!(result.stderr, "ERROR bad request: wrong context ID; got \"web/0-install-00\"\n");
-    let refused = sim.events().iter().any(|event| matches!(event, Event::CallRefused { name, .. } if name == "is-leader"));
+    let refused = sim
+        .events()
+        .iter()
+        .any(|event| matches!(event, Event::CallRefused { name, .. } if name == "is-leader"));
     assert!(refused, "the refusal is not told");
 }
 
@@ -31,7 +34,9 @@ fn a_command_of_another_juju_is_refused() {
         let mut sim = builder().juju_version(version).build().unwrap();
         sim.deploy("web", &charm, 1).unwrap();
         sim.settle().unwrap();
-        let script = format!("command -v {command} || echo none\nln -s $(readlink $(command -v is-leader)) {command}\n./{command}");
+        let script = format!(
+            "command -v {command} || echo none\nln -s $(readlink $(command -v is-leader)) {command}\n./{command}"
+        );
         let result = sim.exec("web/0", &script).unwrap();
         assert_eq!(result.stdout, "none\n");
         assert_eq!(result.stderr, format!("ERROR bad request: {said}\n"));
@@ -68,7 +73,12 @@ fn a_connection_left_open_is_a_loud_failure() {
     sim.deploy("web", charm, 1).unwrap();
     sim.settle().unwrap();
     // A program that waits for its standard input while it holds the connection, and outlives the hook.
-    on(&sim, "web/0", "update-status", "mkfifo pipe\n{ state-set --file - < <(read -t 2 <> pipe); } > /dev/null 2>&1 &\nwhile [ ! -e /proc/$!/fd ]; do :; done\nread -t 0.2 <> pipe || true");
+    on(
+        &sim,
+        "web/0",
+        "update-status",
+        "mkfifo pipe\n{ state-set --file - < <(read -t 2 <> pipe); } > /dev/null 2>&1 &\nwhile [ ! -e /proc/$!/fd ]; do :; done\nread -t 0.2 <> pipe || true",
+    );
     sim.update_status("web/0").unwrap();
     let error = sim.settle().unwrap_err();
     let SimError::Run(RunError::ConnectionLeft { open: 1, hook, .. }) = &error else { panic!("{error}") };
