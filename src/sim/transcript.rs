@@ -59,11 +59,12 @@ impl Transcript {
                 self.line(&format!("== {unit} {hook}{about}: missing, skipped"));
             }
             Event::HookEnded { exit, committed, error, .. } => {
-                self.ended(*exit, *committed, error.as_deref())
+                self.ended(*exit, *committed, error.as_deref());
             }
             Event::CommandRun { name, args, code, stdout, stderr, .. } => {
-                let args: String = args.iter().map(|arg| format!(" {}", shown(arg))).collect();
-                self.line(&format!("   > {name}{args}"));
+                let words: Vec<String> =
+                    std::iter::once(name.clone()).chain(args.iter().map(|arg| shown(arg))).collect();
+                self.line(&format!("   > {}", words.join(" ")));
                 self.block("<", &String::from_utf8_lossy(stdout));
                 let stderr = String::from_utf8_lossy(stderr);
                 match code {

@@ -22,7 +22,7 @@ fn model(charms: &mut Charms) -> Sim {
 }
 
 #[track_caller]
-fn check(unit: &str, lines: &[&str], expected: Expect) {
+fn check(unit: &str, lines: &[&str], expected: &Expect) {
     let mut charms = Charms::new();
     let mut sim = model(&mut charms);
     expected.assert_eq(&ask(&mut sim, unit, lines));
@@ -76,7 +76,7 @@ fn relations() {
             "relation-set --help",
             "relation-model-get -r 1 | sed 's/[0-9a-f]/x/g'",
         ],
-        expect![[r#"
+        &expect![[r#"
             $ relation-ids db
             db:1
             $ relation-ids none
@@ -208,7 +208,7 @@ fn what_a_unit_that_does_not_lead_may_not() {
             "status-set --application active",
             "status-get --application",
         ],
-        expect![[r#"
+        &expect![[r#"
             $ is-leader
             False
             $ is-leader --format=json
@@ -255,7 +255,7 @@ fn configuration() {
             "config-get -o made port; cat made",
             "config-get a b",
         ],
-        expect![[r#"
+        &expect![[r#"
             $ config-get
             debug: true
             port: 80
@@ -322,7 +322,7 @@ fn status_log_leader_and_version() {
             "action-set a",
             "credential-get",
         ],
-        expect![[r#"
+        &expect![[r#"
             $ status-set
             ERROR invalid args, require <status> [message]
             [2]
@@ -432,7 +432,7 @@ fn state_ports_and_network() {
             "resource-get file",
             "payload-register a b c",
         ],
-        expect![[r#"
+        &expect![[r#"
             $ state-get
             $ state-get --format=json
             null

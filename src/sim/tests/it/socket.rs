@@ -86,6 +86,7 @@ fn a_connection_left_open_is_a_loud_failure() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "the time a real process takes is the subject")]
 fn a_daemon_that_keeps_the_streams_does_not_hold_up_the_hook() {
     let mut charms = Charms::new();
     let charm = charms.dispatch("name: web", DOES);
