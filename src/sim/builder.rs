@@ -35,7 +35,7 @@ impl Default for Builder {
             folder: None,
             settings: Settings {
                 path_tail: PATH_TAIL.to_owned(),
-                hook_limit: Duration::from_secs(60),
+                hook_limit: Duration::from_mins(1),
                 connection_limit: Duration::from_secs(5),
                 retries_max: 3,
                 hooks_max: 10_000,

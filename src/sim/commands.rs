@@ -256,21 +256,19 @@ fn chosen_format(formats: Formats, line: &Line) -> Result<Format, String> {
 }
 
 fn help(command: &Command) -> String {
-    let mut text = format!("Usage: {} [options] {}\n\nOptions:\n", command.name, command.usage);
     let formats = match command.formats {
         Formats::None => &FORMAT_FLAGS[..0],
         Formats::Deprecated => &FORMAT_FLAGS[..1],
         Formats::With(_) => FORMAT_FLAGS,
     };
-    for flag in command.flags.iter().chain(formats) {
-        let spellings: Vec<String> = flag
-            .names
-            .iter()
-            .map(|name| if name.len() == 1 { format!("-{name}") } else { format!("--{name}") })
-            .collect();
-        text += &format!("    {}\n", spellings.join(", "));
-    }
-    text
+    let dashed = |name: &&str| if name.len() == 1 { format!("-{name}") } else { format!("--{name}") };
+    let flags = command.flags.iter().chain(formats).map(|flag| {
+        let spellings: Vec<String> = flag.names.iter().map(dashed).collect();
+        format!("    {}", spellings.join(", "))
+    });
+    let usage = format!("Usage: {} [options] {}\n\nOptions:", command.name, command.usage);
+    let lines: Vec<String> = std::iter::once(usage).chain(flags).collect();
+    lines.join("\n") + "\n"
 }
 
 impl Asked<'_> {

@@ -121,7 +121,7 @@ impl Sim {
         }
         let (unit, mut hooks) = due.swap_remove(self.model.random.index(due.len()));
         let hook = hooks.swap_remove(self.model.random.index(hooks.len()));
-        self.run_hook(&unit, hook).map(Some)
+        self.run_hook(&unit, &hook).map(Some)
     }
 
     /// What an operator does about a unit in error: the failed hook is run again at once, or is given up
@@ -136,7 +136,7 @@ impl Sim {
             return Err(ModelError::NotInError { name: unit }.into());
         };
         if retry {
-            return self.run_hook(&unit, failed.hook).map(Some);
+            return self.run_hook(&unit, &failed.hook).map(Some);
         }
         self.done(&unit, &failed.hook);
         Ok(None)
@@ -149,8 +149,8 @@ impl Sim {
         }
     }
 
-    fn run_hook(&mut self, unit: &UnitName, hook: Hook) -> Result<HookRun, SimError> {
-        self.prepare(unit, &hook)?;
+    fn run_hook(&mut self, unit: &UnitName, hook: &Hook) -> Result<HookRun, SimError> {
+        self.prepare(unit, hook)?;
         let run = Run::new(&mut self.model, unit, Purpose::Hook(hook.clone()));
         let (name, about) = (run.name(), run.about());
         let result = |outcome, commands| HookRun {
@@ -174,7 +174,7 @@ impl Sim {
                 hook: hook_name,
                 about: about.clone(),
             });
-            self.done(unit, &hook);
+            self.done(unit, hook);
             return Ok(result(Outcome::Skipped, 0));
         };
         let path = match found {
@@ -184,7 +184,7 @@ impl Sim {
         };
         let finished = self.execute(run, path, &[], None)?;
         let commands = finished.run.commands;
-        let outcome = self.end_hook(finished, unit, &hook)?;
+        let outcome = self.end_hook(finished, unit, hook)?;
         Ok(result(outcome, commands))
     }
 

@@ -1,7 +1,72 @@
 //! A Juju model on the desk: runs real hook binaries, of any language, by Juju's own rules.
+//!
+//! A simulation holds what Juju's controller and agents hold, and starts a charm's own files as
+//! processes, with Juju's environment, in a folder laid out as an agent lays it out.  Hook commands
+//! come back over Juju's socket protocol, from the program of all hook commands in `PATH` or from a
+//! charm that speaks the protocol itself, and are answered from the model.
+//!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use charms_reactive_sim::Sim;
+//!
+//! let charm = tempfile::tempdir()?;
+//! # #[expect(clippy::disallowed_methods)]
+//! std::fs::write(charm.path().join("metadata.yaml"), "name: web")?;
+//!
+//! let mut sim = Sim::builder().seed(7).build()?;
+//! sim.deploy("web", charm.path(), 1)?;
+//! sim.settle()?;
+//! assert!(sim.unit("web/0")?.leader);
+//! // The charm has no files to run, which is fine with Juju.
+//! assert!(sim.transcript().contains("== web/0 install: missing, skipped"));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Start reading at [`Sim`].  In the sources: `schedule` (which hook is next), `run` (what one run
+//! sees and stages), `commit` (what becomes of it), `commands` (what the agent answers).  Each rule
+//! names the place in Juju that decides it; `U/` stands there for
+//! `juju/juju:internal/worker/uniter/`, `J/` for `U/runner/jujuc/`, and `A/` for
+//! `juju/juju:apiserver/facades/agent/uniter/`.
+//!
+//! # Modelled
+//!
+//! - Applications, units on machines of their own, relations between `provides` and `requires` and of
+//!   peers; several on one endpoint, several endpoints of one interface, limits of endpoints.
+//! - The life of a unit from `install` to `remove`, upgrades, removal of units, relations and
+//!   applications, `update-status`, reboots.
+//! - Databags with Juju's rights, visibility and caches, automatic keys, versions.  One `-changed` for
+//!   any number of changes, none for writes that change nothing.
+//! - Configuration by type, leadership and the leader's settings (to Juju 3), unit state with its
+//!   limits, statuses, workload versions, open ports, addresses, goal state.
+//! - Secrets: content, revisions, labels, grants, tracking, `secret-changed`.
+//! - A hook's transaction: what is staged is committed together after exit code 0, or dropped; what
+//!   Juju does at once is done at once.  Failed hooks are run again in a fresh context.  Killed ones
+//!   (SIGTERM, SIGKILL) are run again without error.
+//! - Actions with defaults and checked parameters; scripts of `juju-exec`, with or without a relation.
+//! - Differences between Juju 2.9, 3.6 and 4.0: see [`JujuVersion`].
+//!
+//! # Not modelled
+//!
+//! - Subordinates and relations of scope `container`, `juju-info`, storage, suspended and cross-model
+//!   relations: what needs them is refused with a message.
+//! - Resources, trust and cloud credentials: the commands answer as in a model that has none.
+//! - Kubernetes: containers and their hooks, `k8s-*`, `pod-spec-*`.  Payloads, metrics, meter status
+//!   and restricted hooks, series upgrades.  Their commands say that they are not modelled.
+//! - Hooks for secrets other than `secret-changed`: nothing expires, rotates or is pruned.
+//! - Time: no clock moves.  `update-status` comes when it is asked for, retries come when nothing else
+//!   is due, `goal-state` knows one moment.
+//! - Of the schemas of actions: `pattern`, `format`, `definitions` and combinations such as `anyOf`.
+//!
+//! # Invariants
+//!
+//! - This crate never imports the runtime: the judge shares no code with the accused.
+//! - One thread owns the model; the socket's threads only carry messages to it.
+//! - Nothing of the caller's environment reaches a charm.
 
 mod action;
 mod agent;
+mod base64;
 mod builder;
 mod commands;
 mod commit;

@@ -37,7 +37,10 @@ pub(crate) struct Model {
     pub(crate) units: BTreeMap<UnitName, Unit>,
     pub(crate) relations: BTreeMap<u32, Relation>,
     pub(crate) secrets: BTreeMap<String, Secret>,
+    /// Chance for the order of hooks alone, so that looking at a unit does not change what follows.
     pub(crate) random: Random,
+    /// Chance for ids.
+    pub(crate) ids: Random,
     pub(crate) journal: Journal,
     relations_made: u32,
     machines_made: u32,
@@ -47,8 +50,8 @@ pub(crate) struct Model {
 
 impl Model {
     pub(crate) fn new(juju: JujuVersion, name: &str, seed: u64) -> Self {
-        let mut random = Random::new(seed);
-        let hex = random.hex(30);
+        let mut ids = Random::new(!seed);
+        let hex = ids.hex(30);
         // A version 4 UUID: 13th digit 4, 17th one of 8 to b.
         let uuid =
             format!("{}-{}-4{}-8{}-{}", &hex[..8], &hex[8..12], &hex[12..15], &hex[15..18], &hex[18..30]);
@@ -60,7 +63,8 @@ impl Model {
             units: BTreeMap::new(),
             relations: BTreeMap::new(),
             secrets: BTreeMap::new(),
-            random,
+            random: Random::new(seed),
+            ids,
             journal: Journal::default(),
             relations_made: 0,
             machines_made: 0,

@@ -35,12 +35,8 @@ impl Random {
 
     /// `count` hexadecimal digits.
     pub(crate) fn hex(&mut self, count: usize) -> String {
-        let mut digits = String::with_capacity(count + 16);
-        while digits.len() < count {
-            digits.push_str(&format!("{:016x}", self.next_u64()));
-        }
-        digits.truncate(count);
-        digits
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        (0..count).map(|_| char::from(DIGITS[self.index(DIGITS.len())])).collect()
     }
 }
 

@@ -95,7 +95,7 @@ impl Run {
     ///
     /// `U/runner/context/contextfactory.go`.
     pub(crate) fn new(model: &mut Model, unit: &UnitName, purpose: Purpose) -> Self {
-        let digits = model.random.hex(32);
+        let digits = model.ids.hex(32);
         let name = match &purpose {
             Purpose::Hook(hook) => hook.event.to_string(),
             Purpose::Action { name, .. } => name.clone(),

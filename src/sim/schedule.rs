@@ -55,15 +55,23 @@ fn created(model: &Model, unit: &Unit) -> Vec<Hook> {
         .collect()
 }
 
-/// `leader-elected` for a new leader; up to Juju 3, `leader-settings-changed` for the others.
+/// `leader-elected` for a new leader; up to Juju 3, `leader-settings-changed` for all others.
+///
+/// A unit that has led, or is about to go, is one of the others: it was never shown the settings.
+///
+/// # Source
+///
+/// `U/leadership/resolver.go`: between operations only, and no dying unit takes over.
 fn leadership(model: &Model, unit: &Unit) -> Option<Hook> {
-    if model.is_leader(&unit.name) {
+    if unit.queued.is_some() {
+        return None;
+    }
+    if unit.life == Life::Alive && model.is_leader(&unit.name) {
         return (!unit.is_leader_shown).then(|| Hook::plain(HookEvent::LeaderElected));
     }
     let version = model.applications.get(unit.name.application())?.leader_settings_version;
-    let is_due = model.juju.has_leader_settings()
-        && unit.life == Life::Alive
-        && unit.leader_settings_shown != Some(version);
+    let is_due =
+        model.juju.has_leader_settings() && !unit.is_stopped && unit.leader_settings_shown != Some(version);
     is_due.then(|| Hook::plain(HookEvent::LeaderSettingsChanged))
 }
 

@@ -67,7 +67,7 @@ fn check(path: &str, schema: &Map<String, Value>, value: &Value, faults: &mut Ve
     match value {
         Value::Object(map) => object(path, schema, map, faults),
         Value::Array(list) => {
-            bounds(path, schema, ("minItems", "maxItems"), list.len() as f64, value, faults);
+            bounds(path, schema, ("minItems", "maxItems"), size(list.len()), value, faults);
             if let Some(Value::Object(item)) = schema.get("items") {
                 for (at, value) in list.iter().enumerate() {
                     check(&format!("{path}.{at}"), item, value, faults);
@@ -79,11 +79,16 @@ fn check(path: &str, schema: &Map<String, Value>, value: &Value, faults: &mut Ve
             bounds(path, schema, ("minimum", "maximum"), number, value, faults);
         }
         Value::String(text) => {
-            let length = text.chars().count() as f64;
+            let length = size(text.chars().count());
             bounds(path, schema, ("minLength", "maxLength"), length, value, faults);
         }
         Value::Null | Value::Bool(_) => {}
     }
+}
+
+/// A size, to be held against a bound; a schema's bounds are far below where this loses anything.
+fn size(count: usize) -> f64 {
+    u32::try_from(count).map_or(f64::INFINITY, f64::from)
 }
 
 fn object(path: &str, schema: &Map<String, Value>, map: &Map<String, Value>, faults: &mut Vec<String>) {

@@ -15,7 +15,7 @@ pub(crate) struct Secret {
     pub(crate) description: String,
     pub(crate) rotation: String,
     pub(crate) expiry: Option<String>,
-    /// Keys and plain contents, by revision; the last one is the newest.
+    /// Keys and contents in base64, by revision; the last one is the newest.
     pub(crate) revisions: BTreeMap<u32, BTreeMap<String, String>>,
     /// Who may read it, and through which relation.
     pub(crate) grants: BTreeSet<Grant>,

@@ -177,6 +177,7 @@ fn accept(
 fn serve(mut stream: UnixStream, gate: &Gate, messages: &Sender<Message>) -> io::Result<()> {
     let mut codec = ServerCodec::default();
     let mut buffer = [0; 8192];
+    let gone = |_| io::Error::from(io::ErrorKind::BrokenPipe);
     loop {
         let count = stream.read(&mut buffer)?;
         if count == 0 {
@@ -184,18 +185,14 @@ fn serve(mut stream: UnixStream, gate: &Gate, messages: &Sender<Message>) -> io:
         }
         codec.push(&buffer[..count]);
         while let Some((seq, call)) = codec.next_call().map_err(io::Error::other)? {
-            let reply = match gate.refusal(&call) {
-                Some(text) => {
-                    let refused = Message::Refused { name: call.command, text: text.clone() };
-                    messages.send(refused).map_err(io::Error::other)?;
-                    Reply::Refused(text)
-                }
-                None => {
-                    let (sender, answer) = sync_channel(1);
-                    let message = Message::Call { call, reply: sender };
-                    messages.send(message).map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))?;
-                    answer.recv().map_err(io::Error::other)?
-                }
+            let reply = if let Some(text) = gate.refusal(&call) {
+                let refused = Message::Refused { name: call.command, text: text.clone() };
+                messages.send(refused).map_err(gone)?;
+                Reply::Refused(text)
+            } else {
+                let (sender, answer) = sync_channel(1);
+                messages.send(Message::Call { call, reply: sender }).map_err(gone)?;
+                answer.recv().map_err(io::Error::other)?
             };
             stream.write_all(&codec.reply(seq, &reply))?;
         }

@@ -17,7 +17,7 @@
 
 use std::fmt::Write as _;
 
-use crate::event::{Event, Stream, party_name};
+use crate::event::{Event, Exit, Stream, party_name};
 
 /// Writes events down.
 pub(crate) fn transcript(events: &[Event]) -> String {
@@ -59,11 +59,12 @@ impl Transcript {
                 self.line(&format!("== {unit} {hook}{about}: missing, skipped"));
             }
             Event::HookEnded { exit, committed, error, .. } => {
-                self.ended(*exit, *committed, error.as_deref())
+                self.ended(*exit, *committed, error.as_deref());
             }
             Event::CommandRun { name, args, code, stdout, stderr, .. } => {
-                let args: String = args.iter().map(|arg| format!(" {}", shown(arg))).collect();
-                self.line(&format!("   > {name}{args}"));
+                let words: Vec<String> =
+                    std::iter::once(name.clone()).chain(args.iter().map(|arg| shown(arg))).collect();
+                self.line(&format!("   > {}", words.join(" ")));
                 self.block("<", &String::from_utf8_lossy(stdout));
                 let stderr = String::from_utf8_lossy(stderr);
                 match code {
@@ -81,7 +82,7 @@ impl Transcript {
         }
     }
 
-    fn ended(&mut self, exit: Option<crate::event::Exit>, committed: bool, error: Option<&str>) {
+    fn ended(&mut self, exit: Option<Exit>, committed: bool, error: Option<&str>) {
         for line in std::mem::take(&mut self.stdout) {
             self.line(&format!("   | {line}"));
         }
@@ -90,13 +91,12 @@ impl Transcript {
         }
         let end = if committed { "committed" } else { "rolled back" };
         let mut line = format!("-- {end}");
-        if let Some(exit) = exit.filter(|exit| *exit != crate::event::Exit::Code(0)) {
-            // Writing into a text cannot fail.
-            let _ = write!(line, ", {exit}");
-        }
-        if let Some(error) = error {
-            let _ = write!(line, ", {error}");
-        }
+        // Writing into a text cannot fail.
+        let _ = match (error, exit) {
+            (Some(error), _) => write!(line, ", {error}"),
+            (None, Some(exit)) if exit != Exit::Code(0) => write!(line, ", {exit}"),
+            (None, _) => Ok(()),
+        };
         self.line(&line);
     }
 }

@@ -23,11 +23,6 @@ impl JujuVersion {
         Self { major, minor, patch }
     }
 
-    /// Whether charms can have secrets.
-    pub(crate) fn has_secrets(self) -> bool {
-        self.major >= 3
-    }
-
     /// Whether the leader has settings of its own, outside relations.
     pub(crate) fn has_leader_settings(self) -> bool {
         self.major <= 3

@@ -20,11 +20,9 @@ fn config_get(asked: &mut Asked<'_>) -> Outcome {
     asked.refuse_from(1)?;
     let application = asked.model.applications.get(asked.run.unit.application());
     let mut config = application.map(crate::model::Application::config).unwrap_or_default();
-    Ok(Done::Value(match key.filter(|key| !key.is_empty()) {
-        Some(key) => config.remove(key).unwrap_or(Value::Null),
-        None => {
-            config.retain(|_, value| is_all || !value.is_null());
-            Value::Object(config)
-        }
-    }))
+    if let Some(key) = key.filter(|key| !key.is_empty()) {
+        return Ok(Done::Value(config.remove(key).unwrap_or(Value::Null)));
+    }
+    config.retain(|_, value| is_all || !value.is_null());
+    Ok(Done::Value(Value::Object(config)))
 }

@@ -35,7 +35,7 @@ pub(crate) fn print(value: &Value, format: Format) -> String {
             Value::Bool(true) => "True\n".to_owned(),
             Value::Bool(false) => "False\n".to_owned(),
             Value::Array(list) if list.iter().all(Value::is_string) => {
-                list.iter().filter_map(Value::as_str).map(|text| format!("{text}\n")).collect()
+                list.iter().filter_map(Value::as_str).flat_map(|text| [text, "\n"]).collect()
             }
             _ => yaml_document(value),
         },

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use super::flags::Flag;
 use super::{Asked, Command, Done, Outcome, failed, one_or_all, usage};
 
@@ -34,6 +36,10 @@ fn state_get(asked: &mut Asked<'_>) -> Outcome {
     let key = asked.key(0);
     if let Some(key) = key.filter(|key| asked.line.is_on("strict") && !state.contains_key(*key)) {
         return failed(format!("{key:?} not found"));
+    }
+    if state.is_empty() {
+        // Not even an empty map.
+        return Ok(Done::Value(Value::Null));
     }
     Ok(one_or_all(state.into_iter(), key))
 }

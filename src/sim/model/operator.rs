@@ -6,6 +6,8 @@ use std::rc::Rc;
 
 use charms_reactive_core::{ApplicationName, EndpointName, EndpointSpec, Role, UnitName};
 
+use charms_reactive_hookcmd::commands::Party;
+
 use super::{Application, End, Life, Model, Relation, StatusEntry, Unit};
 use crate::error::{ModelError, SimError};
 use crate::event::Event;
@@ -298,6 +300,7 @@ impl Model {
             self.leave_scope(name, number);
         }
         self.units.remove(name);
+        self.secrets.retain(|_, secret| secret.owner != Party::Unit(name.clone()));
         self.journal.record(Event::UnitRemoved { unit: name.clone() });
         if self.is_leader(name) {
             self.make_leader(name.application(), None);
@@ -322,6 +325,7 @@ impl Model {
         }
         // A relation whose other side still has units in it keeps a name, not an application.
         self.applications.remove(name);
+        self.secrets.retain(|_, secret| secret.owner != Party::Application(name.clone()));
     }
 }
 

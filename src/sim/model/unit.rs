@@ -129,6 +129,10 @@ pub(crate) type OpenPort = (PortRange, Option<EndpointName>);
 
 /// A unit of the model.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "the agent's own books: each fact holds apart from the others"
+)]
 pub(crate) struct Unit {
     pub(crate) name: UnitName,
     pub(crate) machine: u32,

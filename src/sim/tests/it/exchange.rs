@@ -91,11 +91,14 @@ fn two_applications_exchange_data() {
         -- committed
         == mysql/0 server-relation-created (server:0 web)
         -- committed
+        == mysql/0 server-relation-joined (server:0 web/0)
+        -- committed
         == web/0 db-relation-joined (db:0 mysql/0)
            > relation-set user=web/0
            * databag 0 of web/0: user was nothing, is "web/0"
         -- committed
-        == mysql/0 server-relation-joined (server:0 web/0)
+        == web/0 db-relation-changed (db:0 mysql/0)
+           > relation-get password
         -- committed
         == mysql/0 server-relation-changed (server:0 web/0)
            > relation-get user
