@@ -1,12 +1,15 @@
 //! Charm `prometheus`: a Prometheus that scrapes what other charms ask it to.
 //!
 //! [`app`] is the whole charm.  [`configuration`] makes `prometheus.yml`; [`promtool`] asks Prometheus'
-//! own checker which jobs can be taken; [`server`] runs the program.
+//! own checker which jobs can be taken; [`server`] runs the program; an [`obstacle`] is for an operator.
 //!
 //! Prometheus does not live in a service of systemd here but is a child of nobody, so that the charm
 //! runs wherever the two programs are: in a container without an init, on a developer's desk.
 
+#![allow(clippy::unnecessary_wraps, reason = "all handlers have one signature")]
+
 mod configuration;
+mod obstacle;
 mod promtool;
 mod server;
 
@@ -14,10 +17,11 @@ use std::process::ExitCode;
 
 use charms_reactive::prelude::*;
 use prometheus_manual::render::Rendered;
-use prometheus_manual::{Job, PrometheusManualRequires, RequiresFlags as _};
+use prometheus_manual::{PrometheusManualRequires, RequiresFlags as _};
 
 use crate::configuration::Configuration;
-use crate::server::{Server, ServerError};
+use crate::obstacle::Obstacle;
+use crate::server::Server;
 
 charms_reactive::charm!("metadata.yaml", "manual-jobs": PrometheusManualRequires);
 
@@ -80,20 +84,17 @@ fn watch(hook: &mut Hook) -> Result<(), HandlerError> {
 /// While something is missing that an operator must mend, nothing is touched, no job is answered, and
 /// the next hook tries again.
 fn configure(hook: &mut Hook) -> Result<(), HandlerError> {
-    let config: Config = hook.config()?;
     let server = Server::new(hook.context())?;
-    let (port, version) = match server.port(config.port).and_then(|port| Ok((port, server::version()?))) {
-        Ok(found) => found,
-        Err(error) => return blocked(hook, &error),
-    };
-    let jobs = hook.endpoint(endpoints::MANUAL_JOBS).jobs()?;
-    let rendered = match promtool::sift(jobs, &config.scrape_interval, &server.certificates()) {
-        Ok(rendered) => rendered,
-        Err(error) if error.is_for_operator() => return blocked(hook, &error),
-        Err(error) => return Err(error.into()),
+    let Prepared { port, version, interval, rendered } = match prepare(hook, &server) {
+        Ok(prepared) => prepared,
+        Err(error) => {
+            let obstacle = error.downcast::<Obstacle>()?;
+            hook.status(Blocked(obstacle.to_string()));
+            return Ok(());
+        }
     };
     rendered.plan_files(hook);
-    let text = Configuration::new(&config.scrape_interval, rendered.scrape_configs()).to_yaml()?;
+    let text = Configuration::new(&interval, rendered.scrape_configs()).to_yaml()?;
     // Jobs may hold passwords.
     hook.write_file(server.configuration(), text, 0o600);
     hook.after_files("run Prometheus", move || Ok(server.run(port)?));
@@ -105,9 +106,21 @@ fn configure(hook: &mut Hook) -> Result<(), HandlerError> {
     Ok(())
 }
 
-fn blocked(hook: &mut Hook, error: &dyn std::error::Error) -> Result<(), HandlerError> {
-    hook.status(Blocked(error.to_string()));
-    Ok(())
+/// All that is looked at before anything is planned.
+struct Prepared {
+    port: u16,
+    version: String,
+    interval: String,
+    rendered: Rendered,
+}
+
+fn prepare(hook: &Hook, server: &Server) -> Result<Prepared, HandlerError> {
+    let config: Config = hook.config()?;
+    let port = server.port(config.port)?;
+    let version = server::version()?;
+    let jobs = hook.endpoint(endpoints::MANUAL_JOBS).jobs()?;
+    let rendered = promtool::sift(jobs, &config.scrape_interval, &server.certificates())?;
+    Ok(Prepared { port, version, interval: config.scrape_interval, rendered })
 }
 
 fn answer(rendered: &Rendered) -> Result<(), HandlerError> {

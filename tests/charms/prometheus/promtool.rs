@@ -5,48 +5,30 @@ use std::io;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use charms_reactive::{FileEffect, FileError};
+use charms_reactive::{FileEffect, HandlerError};
 use prometheus_manual::Job;
 use prometheus_manual::render::Rendered;
 use serde_json::Value;
 
 use crate::configuration::Configuration;
+use crate::obstacle::Obstacle;
 
 /// Why no configuration could be checked.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum CheckError {
-    /// The program is missing.
-    #[error("`promtool` not found on PATH, expected the package `prometheus` to be installed")]
-    Missing,
-    /// The configuration is bad without any job: it is the charm's option.
-    #[error("option `scrape-interval`: {0}")]
-    Option(String),
+enum CheckError {
     /// The program could not be started.
     #[error("cannot start `promtool`")]
     Start(#[source] io::Error),
     /// There is no room for a candidate.
     #[error("cannot make a folder for a candidate configuration")]
     Folder(#[source] io::Error),
-    /// A candidate could not be written.
-    #[error(transparent)]
-    File(#[from] FileError),
-    /// A job has no form in YAML.
-    #[error("cannot write a candidate configuration")]
-    Yaml(#[from] serde_yaml::Error),
-}
-
-impl CheckError {
-    /// Whether an operator can mend it.
-    pub(crate) fn is_for_operator(&self) -> bool {
-        matches!(self, Self::Missing | Self::Option(_))
-    }
 }
 
 /// Renders `jobs`, with certificate files in `certificates`, and refuses those that promtool does.
 ///
 /// The candidates lie in a temporary folder, with certificate files of their own: promtool wants them
 /// to exist, and nothing is to be written yet where Prometheus looks.
-pub(crate) fn sift(jobs: Vec<Job>, interval: &str, certificates: &Path) -> Result<Rendered, CheckError> {
+pub(crate) fn sift(jobs: Vec<Job>, interval: &str, certificates: &Path) -> Result<Rendered, HandlerError> {
     let folder = tempfile::tempdir().map_err(CheckError::Folder)?;
     let candidate = Rendered::new(jobs.clone(), folder.path());
     for (path, content, mode) in candidate.files() {
@@ -56,7 +38,7 @@ pub(crate) fn sift(jobs: Vec<Job>, interval: &str, certificates: &Path) -> Resul
     let named: Vec<(String, Value)> =
         candidate.accepted.iter().map(|(job, item)| (job.final_name(), item.clone().into())).collect();
     if let Some(reason) = sieve.check(&[])? {
-        return Err(CheckError::Option(reason));
+        return Err(Obstacle::Interval { reason }.into());
     }
     sieve.sift(&named)?;
     let mut rendered = Rendered::new(jobs, certificates);
@@ -78,7 +60,7 @@ impl Sieve<'_> {
     /// Adds to `passed` what can be taken besides it, and the others to `refused`.
     ///
     /// Costs one check where all is well, and for each bad job two for each halving on the way to it.
-    fn sift(&mut self, jobs: &[(String, Value)]) -> Result<(), CheckError> {
+    fn sift(&mut self, jobs: &[(String, Value)]) -> Result<(), HandlerError> {
         match (self.check(jobs)?, jobs) {
             (None, _) => self.passed.extend(jobs.iter().map(|(_, item)| item.clone())),
             (Some(reason), [(name, _)]) => {
@@ -94,7 +76,7 @@ impl Sieve<'_> {
     }
 
     /// Asks promtool about what passed and `jobs`; the reason when it refuses them.
-    fn check(&self, jobs: &[(String, Value)]) -> Result<Option<String>, CheckError> {
+    fn check(&self, jobs: &[(String, Value)]) -> Result<Option<String>, HandlerError> {
         let items = self.passed.iter().chain(jobs.iter().map(|(_, item)| item)).cloned().collect();
         let text = Configuration::new(self.interval, items).to_yaml()?;
         let path = self.folder.join("prometheus.yml");
@@ -106,8 +88,8 @@ impl Sieve<'_> {
             .stdin(Stdio::null())
             .output()
             .map_err(|error| match error.kind() {
-                io::ErrorKind::NotFound => CheckError::Missing,
-                _ => CheckError::Start(error),
+                io::ErrorKind::NotFound => HandlerError::from(Obstacle::Missing { program: "promtool" }),
+                _ => CheckError::Start(error).into(),
             })?;
         if output.status.success() {
             return Ok(None);
@@ -123,7 +105,7 @@ fn short(said: &str, path: &Path) -> String {
     let said = said.replace(&format!("parsing YAML file {}: ", path.display()), "");
     let said = said.replace("yaml: unmarshal errors:", "");
     let lines = said.lines().map(|line| without_place(line.trim())).filter(|line| !line.is_empty());
-    let reasons: Vec<String> = lines.map(|line| without_quotes(line)).collect();
+    let reasons: Vec<String> = lines.map(without_quotes).collect();
     if reasons.is_empty() { "promtool gives no reason".to_owned() } else { reasons.join("; ") }
 }
 

@@ -20,7 +20,9 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
-use charms_reactive::Context;
+use charms_reactive::{Context, HandlerError};
+
+use crate::obstacle::Obstacle;
 
 /// Between two looks at something that will come about soon.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -46,21 +48,6 @@ const BECOME: &str = r#"echo "$$" > "$0" && exec "$@""#;
 /// Why Prometheus does not run as it should.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ServerError {
-    /// The program is missing.
-    #[error("`prometheus` not found on PATH, expected the package `prometheus` to be installed")]
-    Missing,
-    /// Option `port` is no port.
-    #[error("option `port` is `{found}`, expected 1 to 65535")]
-    Port {
-        /// What it is.
-        found: i64,
-    },
-    /// Somebody else listens there.
-    #[error("port {port} is taken by another program, expected a free one in option `port`")]
-    PortTaken {
-        /// The port.
-        port: u16,
-    },
     /// A program or a file of ours cannot be used.
     #[error("cannot {verb}")]
     Io {
@@ -120,13 +107,13 @@ impl Server {
     }
 
     /// The port of the option, when it is one that our Prometheus can listen on.
-    pub(crate) fn port(&self, option: i64) -> Result<u16, ServerError> {
+    pub(crate) fn port(&self, option: i64) -> Result<u16, Obstacle> {
         let port = u16::try_from(option).ok().filter(|port| *port != 0);
-        let port = port.ok_or(ServerError::Port { found: option })?;
+        let port = port.ok_or(Obstacle::Port { found: option })?;
         let is_ours = self.process().is_some_and(|process| process.arguments == self.arguments(port));
         match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
             Err(error) if error.kind() == io::ErrorKind::AddrInUse && !is_ours => {
-                Err(ServerError::PortTaken { port })
+                Err(Obstacle::PortTaken { port })
             }
             _ => Ok(port),
         }
@@ -158,14 +145,12 @@ impl Server {
                 sleep(PAUSE);
             }
         }
-        match self.process() {
-            Some(Process { pid, .. }) => Err(ServerError::Immortal { pid }),
-            None => {
-                // One that is not there is as good.
-                let _ = fs::remove_file(self.pid_file());
-                Ok(())
-            }
+        if let Some(Process { pid, .. }) = self.process() {
+            return Err(ServerError::Immortal { pid });
         }
+        // One that is not there is as good.
+        let _ = fs::remove_file(self.pid_file());
+        Ok(())
     }
 
     fn start(&self, port: u16) -> Result<(), ServerError> {
@@ -248,12 +233,12 @@ struct Process {
 }
 
 /// The version of the program on PATH.
-pub(crate) fn version() -> Result<String, ServerError> {
+pub(crate) fn version() -> Result<String, HandlerError> {
     #[expect(clippy::disallowed_methods, reason = "this charm's work is to run Prometheus")]
     let output = Command::new("prometheus").arg("--version").stdin(Stdio::null()).output();
-    let output = output.map_err(|source| match source.kind() {
-        io::ErrorKind::NotFound => ServerError::Missing,
-        _ => ServerError::Io { verb: "start `prometheus`", source },
+    let output = output.map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => HandlerError::from(Obstacle::Missing { program: "prometheus" }),
+        _ => failed("start `prometheus`")(error).into(),
     })?;
     // `prometheus, version 2.42.0+ds (branch: ...`; old ones write it to standard error.
     let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
