@@ -1,1 +1,3 @@
-//! x
+//! Everything that is tested across crates: one program, a module for each topic.
+
+mod tidy;
