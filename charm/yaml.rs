@@ -31,7 +31,7 @@ pub enum YamlError {
     Syntax(String),
 }
 
-/// Reads one document of YAML as the value that JSON would have; an empty text is null.
+/// Reads one document of YAML as the value that JSON would have; a text without content is null.
 ///
 /// Merge keys (`<<`) are applied, as Prometheus does.
 ///
@@ -42,7 +42,8 @@ pub fn parse(text: &str) -> Result<Value, YamlError> {
     if text.len() > BYTES_MAX {
         return Err(YamlError::TooLong { bytes: text.len() });
     }
-    if text.trim().is_empty() {
+    let is_content = |line: &str| !line.is_empty() && !line.starts_with('#') && line != "---";
+    if !text.lines().any(|line| is_content(line.trim())) {
         return Ok(Value::Null);
     }
     let wrong = |error: serde_yaml::Error| YamlError::Syntax(one_line(&error.to_string()));

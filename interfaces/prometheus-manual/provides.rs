@@ -218,16 +218,12 @@ impl<'a> Registration<'a> {
     /// published: one bad job would make Prometheus refuse its whole configuration.
     pub fn send(self) -> Result<(), RegisterError> {
         self.check()?;
-        let all;
-        let relations: Vec<&Relation> = match self.relation {
-            Some(relation) => vec![relation],
-            None => {
-                all = self.side.endpoint.relations().map_err(ExchangeError::from)?;
-                all.iter().collect()
-            }
-        };
-        for relation in relations {
+        if let Some(relation) = self.relation {
             self.send_to(relation)?;
+        } else {
+            for relation in &self.side.endpoint.relations().map_err(ExchangeError::from)? {
+                self.send_to(relation)?;
+            }
         }
         Ok(self.side.manage_availability()?)
     }

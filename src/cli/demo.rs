@@ -38,7 +38,7 @@ over TLS, with the CA and the client certificate that came over the relation.
 A Prometheus on PATH is used; otherwise Debian's package is unpacked below target/, not installed.";
 
 /// How long Prometheus may take to scrape the target once.
-const SCRAPE_LIMIT: Duration = Duration::from_secs(60);
+const SCRAPE_LIMIT: Duration = Duration::from_mins(1);
 
 /// See two charms meet in a simulated model, and a real Prometheus scrape what one asks for
 #[derive(Debug, clap::Args)]

@@ -1,5 +1,7 @@
 //! JSON as charms in Python write it into databags.
 
+use std::fmt::Write as _;
+
 use serde_json::{Number, Value};
 
 /// The text of `value` as Python's `json.dumps(value, sort_keys=True)` gives it.
@@ -18,11 +20,11 @@ use serde_json::{Number, Value};
 /// ```
 pub fn to_text(value: &Value) -> String {
     let mut text = String::new();
-    write(&mut text, value);
+    write_value(&mut text, value);
     text
 }
 
-fn write(text: &mut String, value: &Value) {
+fn write_value(text: &mut String, value: &Value) {
     match value {
         Value::Null => text.push_str("null"),
         Value::Bool(truth) => text.push_str(if *truth { "true" } else { "false" }),
@@ -34,7 +36,7 @@ fn write(text: &mut String, value: &Value) {
                 if position > 0 {
                     text.push_str(", ");
                 }
-                write(text, element);
+                write_value(text, element);
             }
             text.push(']');
         }
@@ -49,7 +51,7 @@ fn write(text: &mut String, value: &Value) {
                 }
                 write_string(text, key);
                 text.push_str(": ");
-                write(text, element);
+                write_value(text, element);
             }
             text.push('}');
         }
@@ -70,7 +72,7 @@ fn write_string(text: &mut String, string: &str) {
             ' '..='\u{7e}' => text.push(character),
             _ => {
                 for unit in character.encode_utf16(&mut [0; 2]) {
-                    text.push_str(&format!("\\u{unit:04x}"));
+                    write!(text, "\\u{unit:04x}").expect("a String takes everything");
                 }
             }
         }

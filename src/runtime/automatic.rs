@@ -233,7 +233,7 @@ fn note_event(
             see_unit(dispatch, relation, unit, manager)?;
         }
         (RelationEvent::Joined | RelationEvent::Changed, None) => {
-            see_application(dispatch, relation, manager)?
+            see_application(dispatch, relation, manager)?;
         }
         (RelationEvent::Departed, unit) => {
             sync_members(dispatch, relation)?;

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::Hook;
 use crate::condition::Condition;
 use crate::endpoint::{Endpoint, EndpointKey};
-use crate::handler::{Handler, HandlerError, short_name};
+use crate::handler::{Handler, HandlerError, Work, short_name};
 use crate::interface::{Interface, Manage};
 use crate::store::Store;
 use crate::trigger::Trigger;
@@ -60,6 +60,14 @@ pub struct ActionKey<P> {
     name: &'static str,
     parameters: std::marker::PhantomData<fn() -> P>,
 }
+
+impl<P> Clone for ActionKey<P> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<P> Copy for ActionKey<P> {}
 
 impl<P: FromParameters> ActionKey<P> {
     /// The action of this name.
@@ -134,8 +142,6 @@ impl Charm {
     }
 }
 
-type RunAction = Box<dyn Fn(&mut Hook) -> Result<(), HandlerError>>;
-
 /// The whole charm: what runs, and when.
 ///
 /// ```
@@ -165,7 +171,7 @@ pub struct App {
     pub(crate) bindings: Vec<Binding>,
     pub(crate) handlers: Vec<Handler>,
     pub(crate) triggers: Vec<Trigger>,
-    pub(crate) actions: Vec<(&'static str, RunAction)>,
+    pub(crate) actions: Vec<(&'static str, Work)>,
     pub(crate) store: Store,
 }
 

@@ -128,7 +128,7 @@ impl Condition {
 
     /// Every flag that it looks at.
     pub(crate) fn flags(&self) -> impl Iterator<Item = &Flag> {
-        self.terms.iter().flat_map(|term| term.flags())
+        self.terms.iter().flat_map(Term::flags)
     }
 }
 

@@ -168,9 +168,12 @@ impl Dispatch {
     /// Sixteen random bytes, the same for the same seed.
     pub(crate) fn random_bytes(&self) -> [u8; 16] {
         let drawn = self.drawn.replace(self.drawn.get() + 1);
-        let half = |seed: u128| mixed((seed as u64).wrapping_add(drawn.wrapping_mul(0x9e37_79b9_7f4a_7c15)));
-        let bytes = (u128::from(half(self.context.seed >> 64)) << 64) | u128::from(half(self.context.seed));
-        bytes.to_be_bytes()
+        let step = drawn.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mut bytes = self.context.seed.to_be_bytes();
+        for half in bytes.as_chunks_mut::<8>().0 {
+            *half = mixed(u64::from_be_bytes(*half).wrapping_add(step)).to_be_bytes();
+        }
+        bytes
     }
 
     /// What went wrong where nothing could be returned.
@@ -179,7 +182,7 @@ impl Dispatch {
     }
 }
 
-/// The mixing step of SplitMix64.
+/// The mixing step of `SplitMix64`.
 fn mixed(mut bits: u64) -> u64 {
     bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

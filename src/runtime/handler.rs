@@ -6,12 +6,15 @@ use crate::condition::Condition;
 /// Why a handler could not do its work: any error, or a text.
 pub type HandlerError = Box<dyn std::error::Error + Send + Sync>;
 
+/// What runs for a handler or an action.
+pub(crate) type Work = Box<dyn Fn(&mut Hook) -> Result<(), HandlerError>>;
+
 /// A function with a condition.
 pub(crate) struct Handler {
     /// The function's name, for logs and errors.
     pub(crate) name: &'static str,
     pub(crate) condition: Condition,
-    pub(crate) run: Box<dyn Fn(&mut Hook) -> Result<(), HandlerError>>,
+    pub(crate) run: Work,
 }
 
 /// The name of a function's type without the path to it: `register` for `my_charm::register`.

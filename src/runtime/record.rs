@@ -151,7 +151,7 @@ impl RelationRecord {
         let mut left = bytes;
         for facts in self.members.values_mut().rev() {
             if let Some(known) = facts.take() {
-                left = left.saturating_sub(known.iter().map(|(key, _)| key.len() + 15).sum());
+                left = left.saturating_sub(known.keys().map(|key| key.len() + 15).sum());
             }
             if left == 0 {
                 return;

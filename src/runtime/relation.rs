@@ -177,7 +177,7 @@ impl CombinedUnitsView {
     /// The texts of all databags in one.
     pub fn received_raw(&self) -> Result<Databag, CommandError> {
         let mut merged = Databag::new();
-        for unit in self.0.iter() {
+        for unit in &self.0 {
             for (key, text) in unit.received_raw()?.iter() {
                 if merged.text(key).is_none() {
                     merged.set(key, text);

@@ -10,6 +10,7 @@ const README: &str = include_str!("../../README.md");
 const SOURCES: [&str; 2] = [include_str!("../charms/node-metrics/main.rs"), include_str!("readme.rs")];
 
 /// The model of the README.
+#[expect(clippy::print_stdout, reason = "as the README shows it")]
 fn model(hook_commands: PathBuf) -> Result<(), Box<dyn std::error::Error>> {
     let mut sim = Sim::builder().seed(7).program(hook_commands).build()?;
     sim.deploy("prometheus", "target/charms/prometheus", 1)?;

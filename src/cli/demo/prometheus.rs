@@ -1,6 +1,7 @@
 //! Where a real Prometheus comes from, and that none stays behind.
 
 use std::env;
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -25,7 +26,7 @@ impl Programs {
 
 /// Finds Prometheus on `PATH`, or unpacks Debian's package below the target folder.
 pub(super) fn find(charm_folder: &Path) -> anyhow::Result<Programs> {
-    let on_path = env::var_os("PATH").unwrap_or_default();
+    let on_path = path_variable();
     let folder_with = |name: &str| env::split_paths(&on_path).find(|folder| folder.join(name).is_file());
     let found: Option<Vec<PathBuf>> = NAMES.iter().map(|name| folder_with(name)).collect();
     if let Some(mut folders) = found {
@@ -53,15 +54,25 @@ fn unpack(folder: &Path) -> anyhow::Result<()> {
     report::step("Unpacking", "Debian's package `prometheus` below target/, without installing it");
     fs::create_dir_all(folder)?;
     // The lists of packages may be missing; only root may fetch them, so a failure shows later.
-    let _ = quiet(Command::new("apt-get").args(["update"]));
-    quiet(Command::new("apt-get").args(["download", "prometheus"]).current_dir(folder))?;
+    let _ = quiet(program("apt-get").args(["update"]));
+    quiet(program("apt-get").args(["download", "prometheus"]).current_dir(folder))?;
     let package = fs::read_dir(folder)?.flatten().map(|entry| entry.path());
     let package =
         package.into_iter().find(|path| path.extension().is_some_and(|extension| extension == "deb"));
     let package = package.context("apt-get downloaded no package")?;
-    quiet(Command::new("dpkg-deb").arg("--extract").arg(&package).arg(folder))?;
+    quiet(program("dpkg-deb").arg("--extract").arg(&package).arg(folder))?;
     fs::remove_file(package)?;
     Ok(())
+}
+
+#[expect(clippy::disallowed_methods, reason = "looks for programs as a shell would")]
+fn path_variable() -> OsString {
+    env::var_os("PATH").unwrap_or_default()
+}
+
+#[expect(clippy::disallowed_methods, reason = "unpacks and stops a program that is not ours")]
+fn program(name: &str) -> Command {
+    Command::new(name)
 }
 
 /// Runs a program and shows its output only when it fails.
@@ -94,7 +105,7 @@ impl Drop for StopAtEnd {
             let is_ours = String::from_utf8_lossy(&command).contains(&*self.folder.to_string_lossy());
             let pid = entry.file_name();
             if is_ours && pid.to_string_lossy().bytes().all(|byte| byte.is_ascii_digit()) {
-                let _ = Command::new("kill").arg(&pid).status();
+                let _ = program("kill").arg(&pid).status();
             }
         }
     }

@@ -26,26 +26,35 @@ pub(super) fn command(text: &str) {
 
 /// Shows the hooks of a model from now on, until `is_over`.
 pub(super) fn begin(sim: &mut Sim, is_over: Rc<Cell<bool>>) {
-    let mut commands = 0;
+    let mut hook = RunningHook::default();
     sim.observe(Box::new(move |event| {
         if is_over.get() {
             return;
         }
-        if matches!(event, Event::CommandRun { .. }) {
-            commands += 1;
+        match event {
+            Event::HookStarted { .. } => hook = RunningHook { is_running: true, commands: 0 },
+            Event::CommandRun { .. } => hook.commands += 1,
+            _ => {}
         }
-        if let Event::HookStarted { .. } = event {
-            commands = 0;
+        show(event, &hook);
+        if let Event::HookEnded { .. } = event {
+            hook.is_running = false;
         }
-        show(event, commands);
     }));
 }
 
-fn show(event: &Event, commands: usize) {
+/// The hook that runs now.
+#[derive(Default)]
+struct RunningHook {
+    is_running: bool,
+    commands: usize,
+}
+
+fn show(event: &Event, hook: &RunningHook) {
     match event {
-        Event::HookStarted { unit, hook, about } => {
+        Event::HookStarted { unit, hook: name, about } => {
             let about = about.as_deref().map(|about| format!(" ({about})")).unwrap_or_default();
-            anstream::println!("{UNIT}{unit}{UNIT:#} {hook}{DIM}{about}{DIM:#}");
+            anstream::println!("{UNIT}{unit}{UNIT:#} {name}{DIM}{about}{DIM:#}");
         }
         Event::HookEnded { exit, error, .. } => {
             if let Some(error) = error {
@@ -53,11 +62,11 @@ fn show(event: &Event, commands: usize) {
             } else if !matches!(exit, Some(Exit::Code(0))) {
                 anstream::println!("    {OLD}did not end well{OLD:#}");
             }
-            let plural = if commands == 1 { "" } else { "s" };
-            anstream::println!("    {DIM}{commands} hook command{plural}{DIM:#}");
+            let plural = if hook.commands == 1 { "" } else { "s" };
+            anstream::println!("    {DIM}{} hook command{plural}{DIM:#}", hook.commands);
         }
         Event::StateChanged { key, old, new, .. } if key == "flags" => {
-            show_flags(old.as_deref(), new.as_deref())
+            show_flags(old.as_deref(), new.as_deref());
         }
         Event::DatabagChanged { relation, party, key, old, new } => {
             let party = match party {
@@ -71,8 +80,12 @@ fn show(event: &Event, commands: usize) {
                 (None, None) => {}
             }
         }
-        Event::StatusChanged { party: Party::Unit(_), status, message } => {
+        Event::StatusChanged { party: Party::Unit(_), status, message } if hook.is_running => {
             anstream::println!("    status {status}: {message}");
+        }
+        // Juju itself says it, before the first hook and around the last.
+        Event::StatusChanged { party: Party::Unit(unit), status, message } => {
+            anstream::println!("{UNIT}{unit}{UNIT:#} {DIM}status {status}: {message}{DIM:#}");
         }
         Event::Log { level, message, .. } if matches!(level.as_str(), "WARNING" | "ERROR") => {
             for line in message.lines() {

@@ -104,6 +104,7 @@ pub trait Responder {
 
     /// All requests, and what is none.
     #[doc(hidden)]
+    #[expect(clippy::type_complexity, reason = "both halves of what was read, for the two methods above")]
     fn read_requests(&self) -> Result<(Vec<Entry<Self::Request>>, Vec<Malformed>), ExchangeError> {
         let mut all = Vec::new();
         let mut skipped = Vec::new();

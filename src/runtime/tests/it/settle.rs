@@ -7,10 +7,10 @@ use crate::juju::Juju;
 
 /// Runs a hook of a charm and tells which handlers ran, in order, by what they logged.
 #[track_caller]
-fn check(app: App, given: &[&str], expected: &str) {
+fn check(app: &App, given: &[&str], expected: &str) {
     let mut juju = Juju::default();
     juju.kept.state.insert("flags".to_owned(), serde_json::to_string(given).expect("texts are JSON"));
-    juju.run(&app, "config-changed").expect("a good dispatch");
+    juju.run(app, "config-changed").expect("a good dispatch");
     assert_eq!(ran(&juju), expected);
 }
 
@@ -51,19 +51,19 @@ fn app() -> App {
 #[test]
 fn a_flag_set_now_is_seen_in_the_next_round() {
     let app = app().handler(nothing, when(A)).handler(set_a, none([A])).handler(set_b, when(A).and_not(B));
-    check(app, &[], "set_a > nothing > set_b");
+    check(&app, &[], "set_a > nothing > set_b");
 }
 
 #[test]
 fn a_flag_set_now_holds_nobody_back_in_this_round() {
     let app = app().handler(set_a, none([A])).handler(nothing, none([A]));
-    check(app, &[], "set_a > nothing");
+    check(&app, &[], "set_a > nothing");
 }
 
 #[test]
 fn a_flag_cleared_now_holds_back_the_rest_of_the_round() {
     let app = app().handler(clear_a, when(A)).handler(nothing, when(A));
-    check(app, &["a"], "clear_a");
+    check(&app, &["a"], "clear_a");
 }
 
 #[test]
@@ -74,13 +74,13 @@ fn clearing_what_is_not_set_tests_the_rest_again() {
         Ok(())
     }
     let app = app().handler(set_b_clear_c, when(A)).handler(nothing, when(A).and_not(B));
-    check(app, &["a"], "set_b_clear_c");
+    check(&app, &["a"], "set_b_clear_c");
 }
 
 #[test]
 fn a_handler_runs_again_only_when_a_flag_of_its_own_changed() {
     let app = app().handler(nothing, when(C)).handler(set_a, when(C).and_not(A)).handler(set_b, when(A));
-    check(app, &["c"], "nothing > set_a > set_b");
+    check(&app, &["c"], "nothing > set_a > set_b");
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn a_flag_set_and_cleared_in_one_round_wakes_those_who_look_at_it() {
         Ok(())
     }
     let app = app().handler(nothing, none([A]).and(B)).handler(flip_a, when(C).and_not(B));
-    check(app, &["c"], "flip_a > nothing");
+    check(&app, &["c"], "flip_a > nothing");
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn hook_handlers_run_before_all_others_and_once() {
         .handler(nothing, when(A))
         .handler(set_a, on(HookEvent::ConfigChanged))
         .handler(set_b, on(HookEvent::Install).or_on(HookEvent::Start));
-    check(app, &[], "set_a > nothing");
+    check(&app, &[], "set_a > nothing");
 }
 
 #[test]
