@@ -1,6 +1,7 @@
 //! Logging through the `log` facade to Juju's log, gathered and written once.
 //!
-//! One `juju-log` is one process; a handler that writes twenty lines should not start twenty.
+//! One `juju-log` is one process; a handler that writes twenty lines should not start twenty.  A dispatch
+//! in which nobody but this crate said anything, and that only in passing, starts none.
 
 use std::cell::RefCell;
 
@@ -9,6 +10,9 @@ use charms_reactive_hookcmd::{Commands as _, HookCommands};
 
 /// How many bytes of messages one dispatch may log; what is beyond is counted, not kept.
 pub const LOG_BYTES_MAX: usize = 1024 * 1024;
+
+/// What the names of this crate's modules begin with.
+const OURS: &str = env!("CARGO_CRATE_NAME");
 
 thread_local! {
     static BUFFER: RefCell<Buffer> = const { RefCell::new(Buffer::new()) };
@@ -19,11 +23,13 @@ struct Buffer {
     lines: Vec<(log::Level, String)>,
     bytes: usize,
     left_out: usize,
+    /// Whether there is more in it than the running commentary of this crate.
+    is_worth_writing: bool,
 }
 
 impl Buffer {
     const fn new() -> Self {
-        Self { lines: Vec::new(), bytes: 0, left_out: 0 }
+        Self { lines: Vec::new(), bytes: 0, left_out: 0, is_worth_writing: false }
     }
 
     fn push(&mut self, level: log::Level, line: String) {
@@ -45,7 +51,11 @@ impl log::Log for Gatherer {
 
     fn log(&self, record: &log::Record<'_>) {
         if self.enabled(record.metadata()) {
-            BUFFER.with_borrow_mut(|buffer| buffer.push(record.level(), record.args().to_string()));
+            let is_in_passing = record.level() == log::Level::Debug && record.target().starts_with(OURS);
+            BUFFER.with_borrow_mut(|buffer| {
+                buffer.is_worth_writing |= !is_in_passing;
+                buffer.push(record.level(), record.args().to_string());
+            });
         }
     }
 
@@ -67,6 +77,9 @@ pub(crate) fn begin() {
 /// which Juju logs too.
 pub(crate) fn write(commands: &mut dyn HookCommands) {
     let buffer = BUFFER.with_borrow_mut(|buffer| std::mem::replace(buffer, Buffer::new()));
+    if !buffer.is_worth_writing {
+        return Ok(());
+    }
     let mut lines = buffer.lines;
     if buffer.left_out > 0 {
         lines.push((log::Level::Warn, format!("{} more messages were left out", buffer.left_out)));

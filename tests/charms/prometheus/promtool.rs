@@ -105,7 +105,7 @@ fn short(said: &str, path: &Path) -> String {
     let said = said.replace(&format!("parsing YAML file {}: ", path.display()), "");
     let said = said.replace("yaml: unmarshal errors:", "");
     let lines = said.lines().map(|line| without_place(line.trim())).filter(|line| !line.is_empty());
-    let reasons: Vec<String> = lines.map(without_quotes).collect();
+    let reasons: Vec<String> = lines.map(without_value).collect();
     if reasons.is_empty() { "promtool gives no reason".to_owned() } else { reasons.join("; ") }
 }
 
@@ -119,13 +119,12 @@ fn without_place(line: &str) -> &str {
     }
 }
 
-/// Leaves out values of a wrong type, which promtool shows in backticks: one may be half of a password.
-fn without_quotes(line: &str) -> String {
-    match line.split_once(" `") {
-        Some((before, rest)) => match rest.rsplit_once('`') {
-            Some((_, after)) => format!("{before}{after}"),
-            None => before.to_owned(),
-        },
+/// Leaves out a value of a wrong type, which may be half of a password:
+/// ``cannot unmarshal !!str `hunter2` into config.BasicAuth``.
+fn without_value(line: &str) -> String {
+    let quoted = line.starts_with("cannot unmarshal ").then(|| Some((line.find(" `")?, line.rfind('`')?)));
+    match quoted.flatten() {
+        Some((start, end)) => format!("{}{}", &line[..start], &line[end + 1..]),
         None => line.to_owned(),
     }
 }
@@ -160,6 +159,14 @@ mod tests {
             "  FAILED: parsing YAML file /tmp/x/prometheus.yml: yaml: unmarshal errors:\n  \
              line 8: cannot unmarshal !!str `hunter2` into config.BasicAuth\n",
             "cannot unmarshal !!str into config.BasicAuth",
+        );
+    }
+
+    #[test]
+    fn a_bad_expression_is_shown_as_it_is() {
+        check(
+            "  FAILED: parsing YAML file /tmp/x/prometheus.yml: error parsing regexp: missing closing ): `^(?:()$`\n",
+            "error parsing regexp: missing closing ): `^(?:()$`",
         );
     }
 }
