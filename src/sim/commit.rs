@@ -220,3 +220,64 @@ fn relation_done(model: &mut Model, name: &UnitName, hook: &Hook, event: Relatio
         (RelationEvent::Joined | RelationEvent::Departed, None) => {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use charms_reactive_core::ApplicationName;
+
+    use super::*;
+    use crate::metadata::Charm;
+    use crate::version::JujuVersion;
+
+    /// A model with two units of an application with peers, in their relation 0.
+    fn peers() -> (Model, [UnitName; 2]) {
+        let folder = tempfile::tempdir().unwrap();
+        crate::agent::write_file(&folder.path().join("metadata.yaml"), b"name: web\npeers: {ring: ring}")
+            .unwrap();
+        let mut model = Model::new(JujuVersion::V3_6, "sim", 0);
+        let name = ApplicationName::parse("web").unwrap();
+        model.add_application(&name, Charm::read(folder.path()).unwrap()).unwrap();
+        let units = [model.add_unit(&name).unwrap(), model.add_unit(&name).unwrap()];
+        for unit in &units {
+            done(&mut model, unit, &Hook::plain(HookEvent::Install));
+            model.synchronize_scopes(unit);
+        }
+        (model, units)
+    }
+
+    fn staged(model: &mut Model, unit: &UnitName) -> Run {
+        let mut run = Run::new(model, unit, Purpose::Exec);
+        let view = run.views.get_mut(&0).unwrap();
+        view.own_unit.insert("a".to_owned(), "1".to_owned());
+        view.own_application.insert("b".to_owned(), "2".to_owned());
+        run.staged.state.insert("c".to_owned(), Some("3".to_owned()));
+        run
+    }
+
+    #[test]
+    fn leadership_lost_since_the_command_fails_the_flush_as_a_whole() {
+        let (mut model, [first, second]) = peers();
+        let run = staged(&mut model, &first);
+        model.set_leader(&second).unwrap();
+        let before = model.journal.events().len();
+        let error = flush(&mut model, &run).unwrap_err();
+        assert_eq!(error, "cannot write relation settings: permission denied");
+        assert_eq!(model.journal.events().len(), before, "something was changed");
+    }
+
+    #[test]
+    fn a_flush_changes_versions_only_where_data_changes() {
+        let (mut model, [first, _]) = peers();
+        let run = staged(&mut model, &first);
+        flush(&mut model, &run).unwrap();
+        let version = |model: &Model| {
+            let relation = &model.relations[&0];
+            (relation.unit_bags[&first].version, relation.application_version(first.application()))
+        };
+        let before = version(&model);
+        assert!(before.1 > 0);
+        flush(&mut model, &run).unwrap();
+        assert_eq!(version(&model), before);
+        assert_eq!(model.units[&first].relations[&0].application_version, before.1, "the writer is told");
+    }
+}
