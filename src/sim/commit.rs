@@ -34,10 +34,10 @@ pub(crate) fn flush(model: &mut Model, run: &Run) -> Result<(), String> {
         matches!(&run.purpose, Purpose::Hook(Hook { event: HookEvent::ConfigChanged, .. }));
     for (number, view) in &run.views {
         let unit = Party::Unit(run.unit.clone());
-        if is_config_changed {
-            refresh_network(model, run, *number);
-        }
-        model.write_databag(*number, &unit, &view.own_unit);
+        // One write: what the hook itself writes wins over what is refreshed.
+        let mut changes = if is_config_changed { network_keys(model, &run.unit) } else { BTreeMap::new() };
+        changes.extend(view.own_unit.iter().map(|(key, value)| (key.clone(), value.clone())));
+        model.write_databag(*number, &unit, &changes);
         let application = Party::Application(run.unit.application().clone());
         if model.write_databag(*number, &application, &view.own_application) {
             // The writer is not told about its own writing; in a peer relation it would be.
@@ -92,15 +92,13 @@ fn check(model: &Model, run: &Run) -> Result<(), String> {
     Ok(())
 }
 
-/// Writes the automatic keys again, over what a charm may have put there.
+/// The automatic keys, to be written again over what a charm may have put there.
 ///
 /// # Source
 ///
 /// `U/runner/context/context.go`: each `config-changed` refreshes the network information.
-fn refresh_network(model: &mut Model, run: &Run, number: u32) {
-    let Some(address) = model.units.get(&run.unit).map(|unit| unit.address) else { return };
-    let keys: BTreeMap<String, String> = automatic_keys(address).into();
-    model.write_databag(number, &Party::Unit(run.unit.clone()), &keys);
+fn network_keys(model: &Model, unit: &UnitName) -> BTreeMap<String, String> {
+    model.units.get(unit).map(|unit| automatic_keys(unit.address).into()).unwrap_or_default()
 }
 
 fn flush_unit(model: &mut Model, run: &Run) {
