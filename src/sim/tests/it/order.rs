@@ -340,7 +340,8 @@ fn an_operator_is_refused_what_juju_refuses() {
         `one` is not alive
         `one` is not alive
         relation 1 not found
-    "#]].assert_eq(&text);
+    "#]]
+    .assert_eq(&text);
     // The limit counts what is there: with the first relation gone, another one fits.
     sim.relate("web", "two").unwrap();
 }
