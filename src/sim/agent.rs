@@ -43,6 +43,8 @@ impl Agents {
         make_folder(&tools)?;
         for name in names {
             let link = tools.join(name);
+            // A folder that is kept has the links of the time before.
+            let _ = fs::remove_file(&link);
             symlink(program, &link).map_err(|source| RunError::Files { path: link, source })?;
         }
         Ok(agents)

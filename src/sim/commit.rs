@@ -34,10 +34,10 @@ pub(crate) fn flush(model: &mut Model, run: &Run) -> Result<(), String> {
         matches!(&run.purpose, Purpose::Hook(Hook { event: HookEvent::ConfigChanged, .. }));
     for (number, view) in &run.views {
         let unit = Party::Unit(run.unit.clone());
-        if is_config_changed {
-            refresh_network(model, run, *number);
-        }
-        model.write_databag(*number, &unit, &view.own_unit);
+        // One write: what the hook itself writes wins over what is refreshed.
+        let mut changes = if is_config_changed { network_keys(model, &run.unit) } else { BTreeMap::new() };
+        changes.extend(view.own_unit.iter().map(|(key, value)| (key.clone(), value.clone())));
+        model.write_databag(*number, &unit, &changes);
         let application = Party::Application(run.unit.application().clone());
         if model.write_databag(*number, &application, &view.own_application) {
             // The writer is not told about its own writing; in a peer relation it would be.
@@ -92,15 +92,13 @@ fn check(model: &Model, run: &Run) -> Result<(), String> {
     Ok(())
 }
 
-/// Writes the automatic keys again, over what a charm may have put there.
+/// The automatic keys, to be written again over what a charm may have put there.
 ///
 /// # Source
 ///
 /// `U/runner/context/context.go`: each `config-changed` refreshes the network information.
-fn refresh_network(model: &mut Model, run: &Run, number: u32) {
-    let Some(address) = model.units.get(&run.unit).map(|unit| unit.address) else { return };
-    let keys: BTreeMap<String, String> = automatic_keys(address).into();
-    model.write_databag(number, &Party::Unit(run.unit.clone()), &keys);
+fn network_keys(model: &Model, unit: &UnitName) -> BTreeMap<String, String> {
+    model.units.get(unit).map(|unit| automatic_keys(unit.address).into()).unwrap_or_default()
 }
 
 fn flush_unit(model: &mut Model, run: &Run) {
@@ -218,5 +216,66 @@ fn relation_done(model: &mut Model, name: &UnitName, hook: &Hook, event: Relatio
         }
         (RelationEvent::Broken, _) => model.leave_scope(name, about.number),
         (RelationEvent::Joined | RelationEvent::Departed, None) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use charms_reactive_core::ApplicationName;
+
+    use super::*;
+    use crate::metadata::Charm;
+    use crate::version::JujuVersion;
+
+    /// A model with two units of an application with peers, in their relation 0.
+    fn peers() -> (Model, [UnitName; 2]) {
+        let folder = tempfile::tempdir().unwrap();
+        crate::agent::write_file(&folder.path().join("metadata.yaml"), b"name: web\npeers: {ring: ring}")
+            .unwrap();
+        let mut model = Model::new(JujuVersion::V3_6, "sim", 0);
+        let name = ApplicationName::parse("web").unwrap();
+        model.add_application(&name, Charm::read(folder.path()).unwrap()).unwrap();
+        let units = [model.add_unit(&name).unwrap(), model.add_unit(&name).unwrap()];
+        for unit in &units {
+            done(&mut model, unit, &Hook::plain(HookEvent::Install));
+            model.synchronize_scopes(unit);
+        }
+        (model, units)
+    }
+
+    fn staged(model: &mut Model, unit: &UnitName) -> Run {
+        let mut run = Run::new(model, unit, Purpose::Exec);
+        let view = run.views.get_mut(&0).unwrap();
+        view.own_unit.insert("a".to_owned(), "1".to_owned());
+        view.own_application.insert("b".to_owned(), "2".to_owned());
+        run.staged.state.insert("c".to_owned(), Some("3".to_owned()));
+        run
+    }
+
+    #[test]
+    fn leadership_lost_since_the_command_fails_the_flush_as_a_whole() {
+        let (mut model, [first, second]) = peers();
+        let run = staged(&mut model, &first);
+        model.set_leader(&second).unwrap();
+        let before = model.journal.events().len();
+        let error = flush(&mut model, &run).unwrap_err();
+        assert_eq!(error, "cannot write relation settings: permission denied");
+        assert_eq!(model.journal.events().len(), before, "something was changed");
+    }
+
+    #[test]
+    fn a_flush_changes_versions_only_where_data_changes() {
+        let (mut model, [first, _]) = peers();
+        let run = staged(&mut model, &first);
+        flush(&mut model, &run).unwrap();
+        let version = |model: &Model| {
+            let relation = &model.relations[&0];
+            (relation.unit_bags[&first].version, relation.application_version(first.application()))
+        };
+        let before = version(&model);
+        assert!(before.1 > 0);
+        flush(&mut model, &run).unwrap();
+        assert_eq!(version(&model), before);
+        assert_eq!(model.units[&first].relations[&0].application_version, before.1, "the writer is told");
     }
 }

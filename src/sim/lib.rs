@@ -98,4 +98,4 @@ pub use metadata::CharmError;
 pub use model::{Life, StatusEntry};
 pub use sim::{FailedHook, Sim, UnitView};
 pub use status::{ApplicationStatus, RelationStatus, Status, UnitStatus};
-pub use version::JujuVersion;
+pub use version::{JujuVersion, VersionError};

@@ -27,6 +27,8 @@ const STREAMS_WAIT: Duration = Duration::from_millis(100);
 ///
 /// As above.
 const LINE_BYTES_MAX: usize = 4096;
+/// What a run writes to one stream beyond this is dropped, so that no charm can fill the memory.
+const OUTPUT_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// A file being copied by another thread at the moment a third one forks cannot be started for an
 /// instant: the forked process holds it open for writing until it becomes its program.
 const BUSY_TRIES_MAX: u32 = 50;
@@ -292,7 +294,8 @@ struct Lines {
 
 impl Lines {
     fn push(&mut self, bytes: &[u8]) -> Vec<String> {
-        self.all.extend_from_slice(bytes);
+        let room = OUTPUT_BYTES_MAX - self.all.len();
+        self.all.extend_from_slice(&bytes[..bytes.len().min(room)]);
         let mut lines = Vec::new();
         while let Some(line) = self.next() {
             lines.push(line);

@@ -91,6 +91,8 @@ impl Sim {
     }
 
     /// Deploys the charm in a folder under a name, with some units; the first one leads.
+    ///
+    /// Each unit gets a copy.  The folder itself is needed again when a unit is added later.
     pub fn deploy(&mut self, name: &str, charm: impl AsRef<Path>, units: u32) -> Result<(), SimError> {
         let name = ApplicationName::parse(name)?;
         let charm = Charm::read(charm.as_ref())?;

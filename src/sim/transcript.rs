@@ -15,89 +15,81 @@
 //!
 //! Lines of output stand at the end of their hook: at which command they came depends on the system.
 
+use std::fmt;
 use std::fmt::Write as _;
 
 use crate::event::{Event, Exit, Stream, party_name};
 
 /// Writes events down.
 pub(crate) fn transcript(events: &[Event]) -> String {
-    let mut text = Transcript::default();
+    let mut text = String::new();
+    let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
     for event in events {
-        text.event(event);
-    }
-    text.text
-}
-
-#[derive(Default)]
-struct Transcript {
-    text: String,
-    stdout: Vec<String>,
-    stderr: Vec<String>,
-}
-
-impl Transcript {
-    fn line(&mut self, line: &str) {
-        self.text.push_str(line.trim_end());
-        self.text.push('\n');
-    }
-
-    /// Lines of one thing, each after `mark`.
-    fn block(&mut self, mark: &str, text: &str) {
-        for line in text.lines() {
-            self.line(&format!("   {mark} {line}"));
-        }
-    }
-
-    fn event(&mut self, event: &Event) {
         match event {
-            Event::HookStarted { unit, hook, about } => {
-                let about = about.as_ref().map(|about| format!(" ({about})")).unwrap_or_default();
-                self.line(&format!("== {unit} {hook}{about}"));
-            }
-            Event::HookSkipped { unit, hook, about } => {
-                let about = about.as_ref().map(|about| format!(" ({about})")).unwrap_or_default();
-                self.line(&format!("== {unit} {hook}{about}: missing, skipped"));
-            }
-            Event::HookEnded { exit, committed, error, .. } => {
-                self.ended(*exit, *committed, error.as_deref());
-            }
-            Event::CommandRun { name, args, code, stdout, stderr, .. } => {
-                let words: Vec<String> =
-                    std::iter::once(name.clone()).chain(args.iter().map(|arg| shown(arg))).collect();
-                self.line(&format!("   > {}", words.join(" ")));
-                self.block("<", &String::from_utf8_lossy(stdout));
-                let stderr = String::from_utf8_lossy(stderr);
-                match code {
-                    0 => self.block("!", &stderr),
-                    code => self.block("!", &format!("{} (exit code {code})", stderr.trim_end())),
+            Event::Output { stream: Stream::Stdout, .. } => stdout.push(event),
+            Event::Output { stream: Stream::Stderr, .. } => stderr.push(event),
+            _ => {
+                if matches!(event, Event::HookEnded { .. }) {
+                    for line in stdout.drain(..).chain(stderr.drain(..)) {
+                        push_line(&mut text, line);
+                    }
                 }
-            }
-            Event::CallRefused { name, text, .. } => self.line(&format!("   > {name} refused: {text}")),
-            Event::Output { stream: Stream::Stdout, line, .. } => self.stdout.push(line.clone()),
-            Event::Output { stream: Stream::Stderr, line, .. } => self.stderr.push(line.clone()),
-            other => {
-                let line = fact(other);
-                self.line(&format!("   * {line}"));
+                push_line(&mut text, event);
             }
         }
     }
+    text
+}
 
-    fn ended(&mut self, exit: Option<Exit>, committed: bool, error: Option<&str>) {
-        for line in std::mem::take(&mut self.stdout) {
-            self.line(&format!("   | {line}"));
+fn push_line(text: &mut String, event: &Event) {
+    // Writing into a text cannot fail.
+    let _ = writeln!(text, "{event}");
+}
+
+impl fmt::Display for Event {
+    /// Writes the lines of the event in a transcript, without the end of the last one.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lines: Vec<String> = lines(self).iter().map(|line| line.trim_end().to_owned()).collect();
+        f.write_str(&lines.join("\n"))
+    }
+}
+
+fn lines(event: &Event) -> Vec<String> {
+    let about =
+        |about: &Option<String>| about.as_ref().map(|about| format!(" ({about})")).unwrap_or_default();
+    match event {
+        Event::HookStarted { unit, hook, about: relation } => {
+            vec![format!("== {unit} {hook}{}", about(relation))]
         }
-        for line in std::mem::take(&mut self.stderr) {
-            self.line(&format!("   E {line}"));
+        Event::HookSkipped { unit, hook, about: relation } => {
+            vec![format!("== {unit} {hook}{}: missing, skipped", about(relation))]
         }
-        let end = if committed { "committed" } else { "rolled back" };
-        let mut line = format!("-- {end}");
-        // Writing into a text cannot fail.
-        let _ = match (error, exit) {
-            (Some(error), _) => write!(line, ", {error}"),
-            (None, Some(exit)) if exit != Exit::Code(0) => write!(line, ", {exit}"),
-            (None, _) => Ok(()),
-        };
-        self.line(&line);
+        Event::HookEnded { exit, committed, error, .. } => {
+            let end = if *committed { "committed" } else { "rolled back" };
+            let why = match (error, exit) {
+                (Some(error), _) => format!(", {error}"),
+                (None, Some(exit)) if *exit != Exit::Code(0) => format!(", {exit}"),
+                (None, _) => String::new(),
+            };
+            vec![format!("-- {end}{why}")]
+        }
+        Event::CommandRun { name, args, code, stdout, stderr, .. } => {
+            let words: Vec<String> =
+                std::iter::once(name.clone()).chain(args.iter().map(|arg| shown(arg))).collect();
+            let stderr = String::from_utf8_lossy(stderr);
+            let complaint = match code {
+                0 => stderr.into_owned(),
+                code => format!("{} (exit code {code})", stderr.trim_end()),
+            };
+            let mut lines = vec![format!("   > {}", words.join(" "))];
+            lines.extend(String::from_utf8_lossy(stdout).lines().map(|line| format!("   < {line}")));
+            lines.extend(complaint.lines().map(|line| format!("   ! {line}")));
+            lines
+        }
+        Event::CallRefused { name, text, .. } => vec![format!("   > {name} refused: {text}")],
+        Event::Output { stream: Stream::Stdout, line, .. } => vec![format!("   | {line}")],
+        Event::Output { stream: Stream::Stderr, line, .. } => vec![format!("   E {line}")],
+        other => vec![format!("   * {}", fact(other))],
     }
 }
 

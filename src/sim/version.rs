@@ -1,6 +1,7 @@
 //! Which Juju is simulated.
 
 use std::fmt;
+use std::str::FromStr;
 
 /// A version of Juju; where its lines differ, the model follows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -62,6 +63,34 @@ impl JujuVersion {
     }
 }
 
+/// The text is not a version of Juju.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("Juju version `{text}` is not valid, expected two or three numbers from 2.9 on, for example `3.6`")]
+pub struct VersionError {
+    /// What was found.
+    pub text: String,
+}
+
+impl FromStr for JujuVersion {
+    type Err = VersionError;
+
+    /// Parses `major.minor` or `major.minor.patch`; a line alone means its release that we know best.
+    fn from_str(text: &str) -> Result<Self, VersionError> {
+        let wrong = || VersionError { text: text.to_owned() };
+        let numbers: Vec<u16> =
+            text.split('.').map(str::parse).collect::<Result<_, _>>().map_err(|_| wrong())?;
+        let version = match numbers.as_slice() {
+            [major, minor] => [Self::V2_9, Self::V3_6, Self::V4_0]
+                .into_iter()
+                .find(|known| (known.major, known.minor) == (*major, *minor))
+                .unwrap_or(Self::new(*major, *minor, 0)),
+            [major, minor, patch] => Self::new(*major, *minor, *patch),
+            _ => return Err(wrong()),
+        };
+        if version < Self::new(2, 9, 0) { Err(wrong()) } else { Ok(version) }
+    }
+}
+
 impl Default for JujuVersion {
     fn default() -> Self {
         Self::V3_6
@@ -71,5 +100,21 @@ impl Default for JujuVersion {
 impl fmt::Display for JujuVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}.{}", self.major, self.minor, self.patch)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_or_a_release_is_read() {
+        let read = |text: &str| text.parse::<JujuVersion>().map(|version| version.to_string());
+        assert_eq!(read("3.6"), Ok("3.6.8".to_owned()));
+        assert_eq!(read("3.5"), Ok("3.5.0".to_owned()));
+        assert_eq!(read("2.9.1"), Ok("2.9.1".to_owned()));
+        for text in ["", "3", "2.8.1", "3.6.1.2", "3.x", "-3.6"] {
+            assert_eq!(read(text), Err(VersionError { text: text.to_owned() }));
+        }
     }
 }

@@ -129,3 +129,59 @@ fn two_applications_exchange_data() {
     "#]]
     .assert_eq(&sim.status().to_string());
 }
+
+#[test]
+fn data_of_a_member_is_remembered_until_its_own_hook() {
+    let mut charms = Charms::new();
+    let web = charms.dispatch("name: web\nrequires: {db: sql}", "");
+    let mysql = charms.dispatch("name: mysql\nprovides: {server: sql}", "");
+    let mut sim = sim();
+    sim.deploy("web", web, 1).unwrap();
+    sim.deploy("mysql", mysql, 1).unwrap();
+    sim.relate("web", "mysql").unwrap();
+    sim.settle().unwrap();
+    let read = "relation-get -r 0 k mysql/0; relation-get -r 0 --app k mysql";
+    let write = |value: &str| format!("relation-set -r 0 k={value}; relation-set -r 0 --app k={value}");
+    sim.exec("mysql/0", &write("old")).unwrap();
+    sim.settle().unwrap();
+    assert_eq!(sim.exec("web/0", read).unwrap().stdout, "old\nold\n");
+    sim.exec("mysql/0", &write("new")).unwrap();
+    // Of applications, nothing is remembered between runs.
+    assert_eq!(sim.exec("web/0", read).unwrap().stdout, "old\nnew\n");
+    sim.settle().unwrap();
+    assert_eq!(sim.exec("web/0", read).unwrap().stdout, "new\nnew\n");
+}
+
+#[test]
+fn a_run_sees_its_own_writing_before_anybody_else() {
+    let mut charms = Charms::new();
+    let charm = charms.dispatch("name: web\npeers: {ring: ring}", "");
+    let mut sim = sim();
+    sim.deploy("web", charm, 2).unwrap();
+    sim.settle().unwrap();
+    let script = "relation-set -r 0 k=1; relation-get -r 0 k web/0; relation-set -r 0 k=; relation-get -r 0 k web/0 --format=json";
+    assert_eq!(sim.exec("web/0", script).unwrap().stdout, "1\nnull\n");
+}
+
+#[test]
+fn a_configuration_hook_refreshes_the_automatic_keys() {
+    let mut charms = Charms::new();
+    let charm = charms.files(&[
+        ("metadata.yaml", "name: web\npeers: {ring: ring}"),
+        ("config.yaml", "options: {name: {type: string}}"),
+        ("hooks/config-changed", &crate::charm::script("relation-set -r 0 ingress-address=proxy")),
+    ]);
+    let mut sim = sim();
+    sim.deploy("web", charm, 1).unwrap();
+    sim.settle().unwrap();
+    sim.exec("web/0", "relation-set -r 0 private-address=hidden").unwrap();
+    let address = |sim: &charms_reactive_sim::Sim, key: &str| {
+        sim.unit_databag(0, "web/0").unwrap().text(key).unwrap().to_owned()
+    };
+    assert_eq!(address(&sim, "private-address"), "hidden");
+    sim.configure("web", &[("name", "x")]).unwrap();
+    sim.settle().unwrap();
+    assert_eq!(address(&sim, "private-address"), "10.1.0.1");
+    // What the same hook writes is written over it.
+    assert_eq!(address(&sim, "ingress-address"), "proxy");
+}

@@ -292,3 +292,68 @@ fn two_endpoints_of_one_interface_are_two_relations() {
     assert_eq!(sim.unit_databag(main, "web/0").unwrap().text("from"), Some("main"));
     assert_eq!(sim.unit_databag(backup, "web/0").unwrap().text("from"), Some("backup"));
 }
+
+#[test]
+fn an_operator_is_refused_what_juju_refuses() {
+    let mut charms = Charms::new();
+    let web =
+        charms.dispatch("name: web\nrequires: {db: {interface: sql, limit: 1}}\npeers: {ring: ring}", "");
+    let mysql = charms.dispatch("name: mysql\nprovides: {server: sql}", "");
+    let other = charms.dispatch("name: web\nrequires: {database: sql}\npeers: {ring: ring}", "");
+    let mut sim = sim();
+    sim.deploy("web", &web, 1).unwrap();
+    sim.deploy("one", &mysql, 1).unwrap();
+    sim.deploy("two", &mysql, 0).unwrap();
+    let relation = sim.relate("web", "one").unwrap();
+    let mut refusals = vec![
+        sim.relate("web", "two").unwrap_err(),
+        sim.deploy("web", &web, 1).unwrap_err(),
+        sim.deploy("0web", &web, 1).unwrap_err(),
+        sim.upgrade("web", &other).unwrap_err(),
+        sim.remove_relation(0).unwrap_err(),
+        sim.remove_relation(9).unwrap_err(),
+        sim.remove_unit("web/9").unwrap_err(),
+        sim.set_leader("web").unwrap_err(),
+        sim.resolve("web/0", true).unwrap_err(),
+        sim.exec("web/0", "true").unwrap_err(),
+    ];
+    sim.settle().unwrap();
+    sim.remove_application("one").unwrap();
+    refusals.push(sim.add_unit("one").unwrap_err());
+    refusals.push(sim.relate("web", "one").unwrap_err());
+    sim.settle().unwrap();
+    refusals.push(
+        sim.databag(relation, &charms_reactive_sim::Party::Unit("web/0".parse().unwrap())).unwrap_err(),
+    );
+    let text: String = refusals.iter().map(|error| format!("{error}\n")).collect();
+    expect![[r#"
+        establishing a new relation for `web:db` would exceed its maximum relation limit of 1
+        cannot add application `web`: application already exists
+        application name `0web` is not valid, expected letters, digits and dashes, for example `web`
+        cannot upgrade: would break relation of `web:db`
+        the simulated model cannot have a peer relation removed
+        relation 9 not found
+        unit `web/9` not found
+        unit name `web` has no number, expected `application/number`, for example `web/0`
+        unit `web/0` is not in an error state
+        unit `web/0` is not installed
+        `one` is not alive
+        `one` is not alive
+        relation 1 not found
+    "#]]
+    .assert_eq(&text);
+    // The limit counts what is there: with the first relation gone, another one fits.
+    sim.relate("web", "two").unwrap();
+}
+
+#[test]
+fn a_unit_that_never_came_up_goes_without_a_hook() {
+    let mut charms = Charms::new();
+    let charm = charms.dispatch("name: web\npeers: {ring: ring}", "");
+    let mut sim = sim();
+    sim.deploy("web", charm, 2).unwrap();
+    sim.remove_unit("web/0").unwrap();
+    sim.settle().unwrap();
+    assert!(!hooks(&sim, 0).contains("web/0"));
+    assert!(sim.unit("web/1").unwrap().leader);
+}
