@@ -122,21 +122,26 @@ fn parsed<T: serde::de::DeserializeOwned + Default>(key: &str, text: &str) -> T 
 /// (relation data, ports, state); last what Juju does not hold back (statuses, the workload's version,
 /// the action's result).
 ///
+/// Tells whether anything changed.
+///
 /// # Guarantees
 ///
 /// Nothing is written that did not change.  A kill in the middle leaves no trace in relation data,
 /// ports and state; files and statuses are the same after Juju's retry.
-pub(crate) fn commit(dispatch: &Dispatch, state: &State) -> Result<(), DispatchError> {
+pub(crate) fn commit(dispatch: &Dispatch, state: &State) -> Result<bool, DispatchError> {
     let mut plan = std::mem::take(&mut *dispatch.plan.borrow_mut());
+    let mut has_effects = plan.has_more_than_files();
     for (path, effect) in &plan.files {
-        effect.apply(path)?;
+        has_effects |= effect.apply(path)?;
     }
     for (name, work) in plan.after_files.drain(..) {
         crate::dispatch::caught(&name, work)?;
     }
     let status = plan.status().cloned();
     let next = state.next(dispatch, status.as_ref());
+    has_effects |= next != state.saved;
     for (relation, is_application, changes) in dispatch.model.unwritten() {
+        has_effects = true;
         dispatch.model.commands().relation_set(&relation, is_application, &changes)?;
     }
     commit_ports(dispatch, &plan)?;
@@ -144,7 +149,7 @@ pub(crate) fn commit(dispatch: &Dispatch, state: &State) -> Result<(), DispatchE
     state.store.save(&mut *dispatch.model.commands(), &context.charm_dir, &context.id, &state.saved, next)?;
     let status = status.filter(|status| !state.shows(dispatch, status));
     commit_unheld(dispatch, &plan, status.as_ref())?;
-    Ok(())
+    Ok(has_effects)
 }
 
 fn commit_ports(dispatch: &Dispatch, plan: &Plan) -> Result<(), CommandError> {

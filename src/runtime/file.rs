@@ -29,24 +29,25 @@ pub struct FileError {
 }
 
 impl FileEffect {
-    /// Makes it so.  Does nothing when it is so already, and can be done again after a crash.
+    /// Makes it so, and tells whether that changed anything.  Can be done again after a crash.
     ///
     /// # Guarantees
     ///
     /// Whoever opens `path` finds the old content or the new one, never a part; a key is never
     /// readable by others, not even for a moment.  Missing folders are made.
-    pub fn apply(&self, path: &Path) -> Result<(), FileError> {
+    pub fn apply(&self, path: &Path) -> Result<bool, FileError> {
         let wrong = |verb| move |source| FileError { verb, path: path.to_owned(), source };
         match self {
             Self::Remove => match fs::remove_file(path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(wrong("remove")(error)),
-                _ => Ok(()),
+                Ok(()) => Ok(true),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+                Err(error) => Err(wrong("remove")(error)),
             },
             Self::Write { content, mode } => {
                 if is_as_wanted(path, content, *mode) {
-                    return Ok(());
+                    return Ok(false);
                 }
-                replace(path, content, *mode).map_err(wrong("write"))
+                replace(path, content, *mode).map(|()| true).map_err(wrong("write"))
             }
         }
     }

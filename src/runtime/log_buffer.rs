@@ -1,7 +1,7 @@
 //! Logging through the `log` facade to Juju's log, gathered and written once.
 //!
 //! One `juju-log` is one process; a handler that writes twenty lines should not start twenty.  A dispatch
-//! in which nobody but this crate said anything, and that only in passing, starts none.
+//! that changed nothing, and in which nobody but this crate said anything, starts none.
 
 use std::cell::RefCell;
 
@@ -73,12 +73,14 @@ pub(crate) fn begin() {
 
 /// Writes what was gathered: one `juju-log` for each run of messages of one level.
 ///
+/// The running commentary of this crate is of interest only where `has_effects`.
+///
 /// A log that cannot be written is no reason for a hook to fail: what is left goes to standard error,
 /// which Juju logs too.
-pub(crate) fn write(commands: &mut dyn HookCommands) {
+pub(crate) fn write(commands: &mut dyn HookCommands, has_effects: bool) {
     let buffer = BUFFER.with_borrow_mut(|buffer| std::mem::replace(buffer, Buffer::new()));
-    if !buffer.is_worth_writing {
-        return Ok(());
+    if !has_effects && !buffer.is_worth_writing {
+        return;
     }
     let mut lines = buffer.lines;
     if buffer.left_out > 0 {

@@ -61,17 +61,18 @@ pub fn dispatch(
     if let Err(error) = &result {
         log_failure(&dispatch, error);
     }
-    log_buffer::write(&mut *dispatch.model.commands());
-    result
+    log_buffer::write(&mut *dispatch.model.commands(), result.as_ref().is_ok_and(|has_effects| *has_effects));
+    result.map(drop)
 }
 
-/// A dispatch from the saved flags to the commit.
-fn through(app: &App, dispatch: &Rc<Dispatch>) -> Result<(), DispatchError> {
+/// A dispatch from the saved flags to the commit; tells whether it changed anything.
+fn through(app: &App, dispatch: &Rc<Dispatch>) -> Result<bool, DispatchError> {
     let mut hook = Hook { dispatch: dispatch.clone() };
     let event = dispatch.context.event.clone();
     if event.is_restricted() {
         // No state, no model: Juju runs little more than `juju-log` here.
-        return settle(&mut hook, &app.handlers);
+        settle(&mut hook, &app.handlers)?;
+        return Ok(true);
     }
     let mut state = State::load(app.store, dispatch)?;
     let managers: Vec<(&_, Box<dyn Manage>)> = app
@@ -123,7 +124,7 @@ fn depends_on(app: &App, dispatch: &Dispatch, is_wanted: impl Fn(&Flag) -> bool)
 }
 
 /// Runs an action, then the handlers of the flags that it changed.
-fn run_action(app: &App, hook: &mut Hook, state: &State, name: &str) -> Result<(), DispatchError> {
+fn run_action(app: &App, hook: &mut Hook, state: &State, name: &str) -> Result<bool, DispatchError> {
     let dispatch = hook.dispatch.clone();
     let result = match app.actions.iter().find(|(known, _)| *known == name) {
         Some((_, run)) => caught(name, || run(hook)).and_then(|()| settle_rounds(hook, &app.handlers, false)),
@@ -138,7 +139,8 @@ fn run_action(app: &App, hook: &mut Hook, state: &State, name: &str) -> Result<(
         log_failure(&dispatch, &error);
         let failure = Some(reasons.join(": "));
         *dispatch.plan.borrow_mut() = Plan { failure, ..Plan::default() };
-        return report_action(&dispatch).map_err(DispatchError::from);
+        report_action(&dispatch)?;
+        return Ok(true);
     }
     commit(&dispatch, state)
 }

@@ -246,6 +246,16 @@ fn many_lines_of_one_level_are_one_record() {
 }
 
 #[test]
+fn a_dispatch_that_changed_nothing_says_nothing() {
+    let mut juju = Juju::default();
+    let app = app().handler(nothing, none([A]));
+    juju.run(&app, "install").expect("a good dispatch");
+    assert_eq!(ran(&juju), "nothing", "the first one saved its flags");
+    juju.run(&app, "update-status").expect("a good dispatch");
+    assert_eq!(juju.commands, ["state-get --format=json"]);
+}
+
+#[test]
 fn work_after_files_sees_them_and_fails_the_hook_when_it_fails() {
     fn write_then_fail(hook: &mut Hook) -> Result<(), HandlerError> {
         let path = hook.context().charm_dir.join("config");
