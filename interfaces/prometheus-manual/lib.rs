@@ -53,7 +53,8 @@ pub const REASON_CHARS_MAX: usize = 200;
 ///  "job_name": "node", "request_id": "3f2a"}
 /// ```
 ///
-/// Optional fields may be missing and unknown ones are ignored.
+/// Optional fields may be missing and unknown ones are ignored; a certificate or key that is an empty
+/// text is none: charms in Python pass on an option that is not set.
 ///
 /// # Source
 ///
@@ -65,14 +66,20 @@ pub struct JobRequest {
     /// The job, an item of `scrape_configs`; not checked yet.
     pub job_data: Value,
     /// PEM text of the authority that the targets' certificates are signed by.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
     pub ca_cert: Option<String>,
     /// PEM text of the certificate that Prometheus shows to the targets.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
     pub client_cert: Option<String>,
     /// PEM text of its private key.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
     pub client_key: Option<String>,
+}
+
+/// A text with something in it.
+fn given<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?;
+    Ok(text.filter(|text| !text.trim().is_empty()))
 }
 
 impl fmt::Debug for JobRequest {

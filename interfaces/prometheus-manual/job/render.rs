@@ -49,9 +49,11 @@ pub fn render(
     job: &Map<String, Value>,
     paths: &CertificatePaths<'_>,
 ) -> Map<String, Value> {
-    let authority: Vec<Material<'_>> =
-        paths.ca_file.map(|path| Material { field: "ca_file", inline: "ca", path }).into_iter().collect();
-    let client = match (paths.cert_file, paths.key_file) {
+    let authority: Vec<Material<'_>> = path(paths.ca_file)
+        .map(|path| Material { field: "ca_file", inline: "ca", path })
+        .into_iter()
+        .collect();
+    let client = match (path(paths.cert_file), path(paths.key_file)) {
         (Some(cert), Some(key)) => vec![
             Material { field: "cert_file", inline: "cert", path: cert },
             Material { field: "key_file", inline: "key", path: key },
@@ -85,6 +87,11 @@ pub fn render(
     }
     rendered.insert("job_name".to_owned(), Value::String(format!("{job_name}-{request_id}")));
     without_nulls(rendered)
+}
+
+/// An empty path is none, as in Python.
+fn path(path: Option<&str>) -> Option<&str> {
+    path.filter(|path| !path.is_empty())
 }
 
 fn put(tls: &mut Map<String, Value>, materials: &[Material<'_>]) {
