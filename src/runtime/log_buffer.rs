@@ -77,10 +77,7 @@ pub(crate) fn begin() {
 /// Writes what was gathered: one `juju-log` for each run of messages of one level.
 pub(crate) fn write(commands: &mut dyn HookCommands) -> Result<(), CommandError> {
     let buffer = BUFFER.with_borrow_mut(|buffer| std::mem::replace(buffer, Buffer::new()));
-    if !buffer.is_worth_writing {
-        return Ok(());
-    }
-    let mut lines = buffer.lines;
+    let mut lines = if buffer.is_worth_writing { buffer.lines } else { Vec::new() };
     if buffer.left_out > 0 {
         lines.push((log::Level::Warn, format!("{} more messages were left out", buffer.left_out)));
     }
