@@ -193,6 +193,41 @@ fn a_refused_job_leaves_the_others_and_its_charm_says_why() {
 }
 
 #[test]
+fn a_job_with_certificates_that_cannot_be_used_is_refused() {
+    let mut world = World::new();
+    let authority = Authority::new(world.folder.path(), "authority");
+    let target = Target::for_clients_of(&authority.certificate(), &authority.server());
+    let (client, other) = (authority.client("scraper"), authority.client("other"));
+    // It has the form of a certificate, which is all that the requester can see.
+    let broken = pem(&authority.certificate()).replace("MII", "MIX");
+    let certificate = pem(&client.certificate);
+    let options = [
+        ("jobs", &*jobs(&[("node", &target)])),
+        ("ca-cert", &broken),
+        ("client-cert", &certificate),
+        ("client-key", &pem(&other.key)),
+    ];
+    let relation = world.add_jobs("jobs", 1, &options);
+    let refused = "blocked: job `node` refused by prometheus/0: unable to use specified";
+    assert_eq!(world.status("jobs/0"), format!("{refused} CA cert `ca_cert`"));
+    assert_eq!(world.status(PROMETHEUS), "active: 0 jobs, 1 refused");
+    assert_eq!(world.prometheus.certificate_files(), Vec::<PathBuf>::new());
+
+    world.configure("jobs", &[("ca-cert", &pem(&authority.certificate()))]);
+    assert_eq!(
+        world.status("jobs/0"),
+        format!(
+            "{refused} client cert (`client_cert`) & key (`client_key`): tls: private key does not match public key"
+        )
+    );
+
+    world.configure("jobs", &[("client-key", &pem(&client.key))]);
+    assert_eq!(world.status("jobs/0"), "active: 1 job registered with 1 Prometheus");
+    let node = world.final_name(relation, "jobs/0", "node");
+    world.prometheus.wait_until(&node, "up");
+}
+
+#[test]
 fn a_job_of_two_units_is_there_once_and_stays_with_the_last() {
     let mut world = World::new();
     let authority = Authority::new(world.folder.path(), "authority");
