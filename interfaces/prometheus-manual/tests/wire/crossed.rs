@@ -177,10 +177,11 @@ fn our_requirer_refuses_only_what_prometheus_would() {
         provides-two-units
             accepted node
         provides-unicode
-            refused nöde/😀: `params.ü[3]` is `"tab\tnl\ncr\rbs\u{8}ff\u{c}"`, expected a text without control characters
+            refused nöde/😀: `job_name` is `"nöde/😀"`, expected a name without control characters or emoji
         provides-updated
             accepted node
-    "#]].assert_eq(&table.concat());
+    "#]]
+    .assert_eq(&table.concat());
 }
 
 /// The responses in a databag, by id.
