@@ -110,7 +110,7 @@ pub fn run(args: &DemoArgs) -> anyhow::Result<()> {
         let result = serde_json::json!({"status": sim.status(), "config": config, "targets": states});
         anstream::println!("{result}");
     } else {
-        show::end(&sim, &config, &states);
+        show::end(&sim, &config, &port, &states);
     }
     is_over.set(true);
     // The charm stops the Prometheus that it started.

@@ -134,12 +134,12 @@ fn clipped(key: &str, value: &str) -> String {
 }
 
 /// Shows where everything ended up.
-pub(super) fn end(sim: &Sim, config: &str, states: &[TargetState]) {
+pub(super) fn end(sim: &Sim, config: &str, port: &str, states: &[TargetState]) {
     command("juju status");
     anstream::println!("{}", sim.status());
     command("juju run prometheus/0 show-config");
     anstream::println!("{}", config.trim_end());
-    command("curl localhost:9090/api/v1/targets");
+    command(&format!("curl 127.0.0.1:{port}/api/v1/targets"));
     for state in states {
         let (style, value) = if state.is_up() { (NEW, 1) } else { (OLD, 0) };
         anstream::println!("{style}up {value}{style:#}  {}  {}", state.job, state.url);
