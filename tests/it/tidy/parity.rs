@@ -7,6 +7,8 @@ use super::tree::{pages_ending, read};
 
 const PAGE: &str = "docs/parity/charms-reactive.md";
 
+const DIFFERENCES: &str = "docs/differences.md";
+
 /// How many rows each family has.
 const FAMILIES: [(char, usize); 11] = [
     ('M', 49),
@@ -68,6 +70,19 @@ fn a_row_that_differs_says_where_it_is_explained() {
     let silent = rows.filter(|row| !row.note.contains("](../differences.md#"));
     let silent: Vec<String> = silent.map(|row| row.id).collect();
     expect_none(&silent, "link these rows to their place in docs/differences.md:");
+}
+
+#[test]
+fn every_difference_names_tests_that_exist() {
+    let tests = tests();
+    let page = read(DIFFERENCES);
+    let rows = page.lines().filter(|line| line.starts_with("| <a id="));
+    let rows: Vec<&str> = rows.map(|line| line.trim_end_matches(" |")).collect();
+    assert!(rows.len() > 20, "{DIFFERENCES} has a row for each difference");
+    let last = rows.iter().filter_map(|row| row.rsplit(" | ").next());
+    let names = last.flat_map(|cell| cell.split('`').skip(1).step_by(2));
+    let missing: Vec<String> = names.filter(|name| !tests.contains(*name)).map(str::to_owned).collect();
+    expect_none(&missing, &format!("{DIFFERENCES} names tests that do not exist (any more):"));
 }
 
 #[test]
