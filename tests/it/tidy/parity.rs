@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::expect_none;
-use super::tree::{pages_ending, read};
+use super::tree::{pages_of_kind, read};
 
 const PAGE: &str = "docs/parity/charms-reactive.md";
 
@@ -106,7 +106,7 @@ fn rows() -> Vec<Row> {
 
 /// The names of all functions that are tests.
 fn tests() -> BTreeSet<String> {
-    let tests: BTreeSet<String> = pages_ending(".rs").iter().flat_map(|page| tests_in(&page.text)).collect();
+    let tests: BTreeSet<String> = pages_of_kind("rs").iter().flat_map(|page| tests_in(&page.text)).collect();
     assert!(tests.contains("a_row_that_is_done_names_a_test"), "tests are found by their attribute");
     tests
 }
