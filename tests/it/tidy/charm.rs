@@ -1,7 +1,7 @@
 //! What the charm is to Juju, against what its code does.
 
 use super::expect_none;
-use super::tree::{pages_ending, read};
+use super::tree::{pages_of_kind, read};
 
 #[test]
 fn every_endpoint_option_and_action_is_used() {
@@ -22,7 +22,7 @@ fn every_endpoint_option_and_action_is_used() {
     }
     assert!(wanted.len() >= 6, "the charm has an endpoint, options and actions: {wanted:?}");
 
-    let code: String = pages_ending(".rs")
+    let code: String = pages_of_kind("rs")
         .into_iter()
         .filter(|page| page.path.starts_with("charm/"))
         .map(|page| page.text)

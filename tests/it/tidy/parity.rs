@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 
 use super::expect_none;
-use super::tree::{pages_ending, read};
+use super::tree::{pages_of_kind, read};
 
 const PAGE: &str = "docs/parity/charms-reactive.md";
+
+const DIFFERENCES: &str = "docs/differences.md";
 
 /// How many rows each family has.
 const FAMILIES: [(char, usize); 11] = [
@@ -71,6 +73,19 @@ fn a_row_that_differs_says_where_it_is_explained() {
 }
 
 #[test]
+fn every_difference_names_tests_that_exist() {
+    let tests = tests();
+    let page = read(DIFFERENCES);
+    let rows = page.lines().filter(|line| line.starts_with("| <a id="));
+    let rows: Vec<&str> = rows.map(|line| line.trim_end_matches(" |")).collect();
+    assert!(rows.len() > 20, "{DIFFERENCES} has a row for each difference");
+    let last = rows.iter().filter_map(|row| row.rsplit(" | ").next());
+    let names = last.flat_map(|cell| cell.split('`').skip(1).step_by(2));
+    let missing: Vec<String> = names.filter(|name| !tests.contains(*name)).map(str::to_owned).collect();
+    expect_none(&missing, &format!("{DIFFERENCES} names tests that do not exist (any more):"));
+}
+
+#[test]
 fn a_row_has_one_of_three_statuses() {
     let rows =
         rows().into_iter().filter(|row| !["done", "differs", "not yet"].contains(&row.status.as_str()));
@@ -91,7 +106,7 @@ fn rows() -> Vec<Row> {
 
 /// The names of all functions that are tests.
 fn tests() -> BTreeSet<String> {
-    let tests: BTreeSet<String> = pages_ending(".rs").iter().flat_map(|page| tests_in(&page.text)).collect();
+    let tests: BTreeSet<String> = pages_of_kind("rs").iter().flat_map(|page| tests_in(&page.text)).collect();
     assert!(tests.contains("a_row_that_is_done_names_a_test"), "tests are found by their attribute");
     tests
 }

@@ -1,21 +1,21 @@
 //! Rules for the text of files.
 
 use super::expect_none;
-use super::tree::{Page, pages, pages_ending};
+use super::tree::{Page, pages, pages_of_kind};
 
 /// How many lines a file of Rust may have.
 const LINES_MAX: usize = 600;
 
 #[test]
 fn every_module_begins_with_a_doc() {
-    let found = pages_ending(".rs").into_iter().filter(|page| !page.text.starts_with("//!"));
+    let found = pages_of_kind("rs").into_iter().filter(|page| !page.text.starts_with("//!"));
     let found: Vec<String> = found.map(|page| page.path).collect();
     expect_none(&found, "begin these files with a `//!` line that says what the module is for:");
 }
 
 #[test]
 fn a_file_is_a_room_not_a_hall() {
-    let found = pages_ending(".rs").into_iter().map(|page| (page.text.lines().count(), page.path));
+    let found = pages_of_kind("rs").into_iter().map(|page| (page.text.lines().count(), page.path));
     let found: Vec<String> = found
         .filter(|(lines, _)| *lines > LINES_MAX)
         .map(|(lines, path)| format!("{path}: {lines}"))
@@ -25,7 +25,7 @@ fn a_file_is_a_room_not_a_hall() {
 
 #[test]
 fn every_test_runs() {
-    let found = lines_with(&pages_ending(".rs"), &[concat!("#[ign", "ore"), concat!("ign", "ore = \"")]);
+    let found = lines_with(&pages_of_kind("rs"), &[concat!("#[ign", "ore"), concat!("ign", "ore = \"")]);
     expect_none(&found, "let these tests run, or assert the wrong behaviour as it is and say why:");
 }
 
@@ -33,16 +33,25 @@ fn every_test_runs() {
 fn nothing_is_left_for_later() {
     let marks =
         [concat!("to", "do!"), concat!("unimple", "mented!"), concat!("FIX", "ME"), concat!("XX", "X")];
-    let found = lines_with(&pages_ending(".rs"), &marks);
+    let found = lines_with(&pages_of_kind("rs"), &marks);
     expect_none(&found, "write what is missing, or leave it out and open a report:");
 }
 
 #[test]
 fn every_example_compiles() {
-    let marks = [concat!("```ign", "ore"), concat!("```rust,ign", "ore"), concat!("```no", "_run")];
-    let mut found = lines_with(&pages_ending(".rs"), &marks);
-    found.extend(lines_with(&pages_ending(".md"), &marks));
+    let mut found = Vec::new();
+    for page in pages_of_kind("rs").into_iter().chain(pages_of_kind("md")) {
+        let skipped = page.lines().filter(|(_, line)| is_skipped_example(line));
+        found.extend(skipped.map(|(number, line)| format!("{}: {}", page.place(number), line.trim())));
+    }
     expect_none(&found, "make these examples compile (or mark what is no Rust as `text`):");
+}
+
+/// Whether a line begins a block of code that nobody compiles although it is Rust.
+fn is_skipped_example(line: &str) -> bool {
+    let block = line.trim_start().trim_start_matches('/').trim_start_matches('!').trim_start();
+    let kind = block.strip_prefix("```").unwrap_or_default();
+    kind.split([',', ' ']).any(|word| word.starts_with("ignore"))
 }
 
 #[test]
@@ -79,7 +88,7 @@ fn packages_come_from_the_public_registries() {
             concat!("replace", "-with"),
         ],
     );
-    for page in pages_ending("Cargo.lock") {
+    for page in pages_of_kind("lock") {
         let foreign = page.lines().filter(|(_, line)| {
             line.starts_with("source = ")
                 && !line.contains("registry+https://github.com/rust-lang/crates.io-index")
@@ -103,4 +112,14 @@ fn a_path_is_of_a_machine_only_where_it_begins() {
     assert!(has_absolute(&absolute, root));
     assert!(has_absolute(&root.repeat(2), root));
     assert!(!has_absolute(&format!("$folder.d{root}x"), root));
+}
+
+#[test]
+fn an_example_is_skipped_by_its_first_line() {
+    for line in ["```ignore", "/// ```ignore-x86_64", "    //! ```rust,ignore", "```rust, ignore"] {
+        assert!(is_skipped_example(line), "`{line}`");
+    }
+    for line in ["```", "```text", "/// ```no_run", "ignore", "`ignore`"] {
+        assert!(!is_skipped_example(line), "`{line}`");
+    }
 }

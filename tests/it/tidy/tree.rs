@@ -43,10 +43,10 @@ pub(super) fn pages() -> Vec<Page> {
     paths.into_iter().filter_map(read).collect()
 }
 
-/// Every file of text with this ending.
-pub(super) fn pages_ending(ending: &str) -> Vec<Page> {
-    let pages: Vec<Page> = pages().into_iter().filter(|page| page.path.ends_with(ending)).collect();
-    assert!(!pages.is_empty(), "no file ends with `{ending}`: the rule looks in the wrong place");
+/// Every file of this kind, for example `md`.
+pub(super) fn pages_of_kind(kind: &str) -> Vec<Page> {
+    let pages: Vec<Page> = pages().into_iter().filter(|page| is_of_kind(&page.path, kind)).collect();
+    assert!(!pages.is_empty(), "no file is of kind `{kind}`: the rule looks in the wrong place");
     pages
 }
 
@@ -58,6 +58,11 @@ pub(super) fn read(path: &str) -> String {
 /// Whether there is such a file or folder, from the top.
 pub(super) fn exists(path: &str) -> bool {
     top().join(path).exists()
+}
+
+/// Whether `path` is that of a file of this kind, for example `md`.
+pub(super) fn is_of_kind(path: &str, kind: &str) -> bool {
+    Path::new(path).extension().is_some_and(|extension| extension == kind)
 }
 
 fn collect(folder: &Path, paths: &mut Vec<PathBuf>) {
