@@ -77,8 +77,8 @@ fn a_target_that_wants_a_client_certificate_is_shown_the_one_that_came_along() {
     let options = [("jobs", &*jobs(&[("node", &target)])), ("ca-cert", &pem(&authority.certificate()))];
     let relation = world.add_jobs("jobs", 1, &options);
     let node = world.final_name(relation, "jobs/0", "node");
-    let scraped = world.prometheus.wait_until(&node, "down");
-    assert!(scraped.error.contains("tls"), "{scraped:?}");
+    // How the end of the handshake looks to Prometheus depends on who is faster.
+    world.prometheus.wait_until(&node, "down");
 
     let client = authority.client("scraper");
     let pair = [("client-cert", &*pem(&client.certificate)), ("client-key", &pem(&client.key))];

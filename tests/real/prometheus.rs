@@ -145,8 +145,12 @@ impl Prometheus {
 
 impl Drop for Prometheus {
     fn drop(&mut self) {
-        if let Some(pid) = self.pid() {
-            run("sh", &["-c", "kill -s KILL \"$0\" || true", &pid.to_string()]);
+        // Not by the file with its process id: that may be gone, or name only the last of several.
+        for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
+            let pid = entry.file_name().to_str().and_then(|name| name.parse().ok());
+            if let Some(pid) = pid.filter(|pid| self.is_alive(*pid)) {
+                run("sh", &["-c", "kill -s KILL \"$0\" || true", &u32::to_string(&pid)]);
+            }
         }
     }
 }

@@ -8,6 +8,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::http::free_port;
+use crate::program::command;
 use crate::prometheus::Prometheus;
 
 /// The unit with Prometheus.
@@ -49,6 +50,10 @@ impl World {
     /// A model in which Prometheus runs, without jobs, and scrapes every second.
     #[track_caller]
     pub(crate) fn new() -> Self {
+        // Told by name here rather than by a status that nobody expects.
+        for name in ["prometheus", "promtool"] {
+            command(name);
+        }
         let mut world = Self::with_path(None);
         world.settle();
         assert_eq!(world.status(PROMETHEUS), "active: ready");

@@ -6,8 +6,6 @@
 //! Prometheus does not live in a service of systemd here but is a child of nobody, so that the charm
 //! runs wherever the two programs are: in a container without an init, on a developer's desk.
 
-#![allow(clippy::unnecessary_wraps, reason = "all handlers have one signature")]
-
 mod configuration;
 mod obstacle;
 mod promtool;
