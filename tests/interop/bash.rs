@@ -1,0 +1,1 @@
+//! Charms in bash, written by hand.
