@@ -56,7 +56,7 @@ impl Charms {
             lay_out_python(tests, name, &folder.join(name));
         }
         let files = ["metadata.yaml", "config.yaml", "actions.yaml"];
-        lay_out_rust(&folder.join("scrape-jobs"), top, &files, env!("CARGO_BIN_EXE_scrape-jobs-charm"));
+        lay_out_rust(&folder.join("scrape-jobs"), top, &files, env!("CARGO_BIN_EXE_prometheus-scrape-jobs"));
         let acceptor = tests.join("charms/jobs-acceptor");
         let program = env!("CARGO_BIN_EXE_jobs-acceptor");
         lay_out_rust(&folder.join("jobs-acceptor"), &acceptor, &["metadata.yaml"], program);

@@ -38,7 +38,7 @@ impl Model {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let sim = Sim::builder()
             .seed(1)
-            .program(env!("CARGO_BIN_EXE_hook-commands"))
+            .program(env!("CARGO_BIN_EXE_sim-hook-command"))
             .folder(folder.path())
             .build()
             .expect("a simulation");
@@ -47,7 +47,9 @@ impl Model {
 
     /// A model whose provider has jobs, and whose applications are related; gives the relation.
     pub(crate) fn related(provider: Language, requirer: Language, jobs: &[(&str, &str)]) -> (Self, u32) {
-        let mut model = Self::new(provider, requirer);
+        let mut model = Self::empty(provider);
+        model.deploy("provider", &charms().provider(provider));
+        model.deploy("requirer", &charms().requirer(requirer));
         model.set_jobs("provider", jobs);
         let relation = model.relate("provider", "requirer");
         model.settle();
@@ -161,7 +163,7 @@ impl Model {
             fs::remove_file(&tool).expect("a hook command");
         }
         charm::write(&marker, unit, 0o644);
-        let (marker, program) = (marker.display(), env!("CARGO_BIN_EXE_hook-commands"));
+        let (marker, program) = (marker.display(), env!("CARGO_BIN_EXE_sim-hook-command"));
         let script = format!(
             "#!/bin/bash\n\
              if [ \"$(cat '{marker}')\" = \"$JUJU_UNIT_NAME\" ]; then\n\
