@@ -1,7 +1,9 @@
 //! The side with metrics: registers jobs.
 
 use charms_reactive_core::{ApplicationName, Flag, RelationId, Role, UnitName};
-use charms_reactive_runtime::exchange::{Entry, ExchangeError, RequestId, Requester, note_response};
+use charms_reactive_runtime::exchange::{
+    Entry, ExchangeError, RequestId, Requester, note_response, response_problem,
+};
 use charms_reactive_runtime::relation::Relation;
 use charms_reactive_runtime::{Endpoint, EndpointKey, HandlerError, Interface, Manage};
 use serde_json::{Map, Value};
@@ -312,5 +314,9 @@ impl Manage for PrometheusManualProvides {
 
     fn note(&self, key: &str, text: &str) -> Option<String> {
         note_response::<JobResponse>(key, text)
+    }
+
+    fn problem(&self, key: &str, text: &str) -> Option<String> {
+        response_problem::<JobResponse>(key, text)
     }
 }

@@ -1,7 +1,7 @@
 //! The side that scrapes: takes jobs, and answers.
 
 use charms_reactive_core::{Databag, Flag, Role, json};
-use charms_reactive_runtime::exchange::{Entry, ExchangeError, Responder, note_request};
+use charms_reactive_runtime::exchange::{Entry, ExchangeError, Responder, note_request, request_problem};
 use charms_reactive_runtime::{Endpoint, EndpointKey, HandlerError, Interface, Manage};
 use serde_json::{Map, Value};
 
@@ -151,6 +151,10 @@ impl Manage for PrometheusManualRequires {
 
     fn note(&self, key: &str, text: &str) -> Option<String> {
         note_request::<JobRequest>(key, text)
+    }
+
+    fn problem(&self, key: &str, text: &str) -> Option<String> {
+        request_problem::<JobRequest>(key, text)
     }
 
     /// A job holds keys, passwords and tokens: of a unit that left, only the names of its jobs are kept.

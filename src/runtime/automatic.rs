@@ -12,7 +12,7 @@ use charms_reactive_hookcmd::commands::Party;
 use serde_json::Value;
 
 use crate::dispatch::{Dispatch, DispatchError};
-use crate::exchange::own_databag;
+use crate::exchange::{Malformed, own_databag};
 use crate::interface::Manage;
 use crate::record::{Facts, changed_keys, facts_of};
 
@@ -197,7 +197,13 @@ fn see_unit(
         let record = records.entry(relation.clone()).or_default();
         record.members.insert(unit.clone(), Some(facts.clone())).flatten()
     };
-    raise_changed(dispatch, relation.endpoint(), &old.unwrap_or_default(), &facts);
+    let old = old.unwrap_or_default();
+    for key in changed_keys(&old, &facts) {
+        if let Some(reason) = databag.text(&key).and_then(|text| manager.problem(&key, text)) {
+            dispatch.warn_once(Malformed { unit: unit.clone(), key, reason }.to_string());
+        }
+    }
+    raise_changed(dispatch, relation.endpoint(), &old, &facts);
     Ok(())
 }
 

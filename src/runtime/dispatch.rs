@@ -1,7 +1,7 @@
 //! One dispatch: what every part of it shares, and the rounds of handlers.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
@@ -98,6 +98,8 @@ pub(crate) struct Dispatch {
     fault: RefCell<Option<DispatchError>>,
     /// How many random ids were drawn.
     drawn: Cell<u64>,
+    /// The warnings that were logged.
+    warned: RefCell<BTreeSet<String>>,
 }
 
 impl Dispatch {
@@ -114,6 +116,7 @@ impl Dispatch {
             is_retest_due: Cell::new(false),
             fault: RefCell::default(),
             drawn: Cell::new(0),
+            warned: RefCell::default(),
         }
     }
 
@@ -163,6 +166,14 @@ impl Dispatch {
         let records = self.records.borrow();
         let of_endpoint = records.iter().filter(|(id, _)| id.endpoint() == endpoint);
         of_endpoint.map(|(id, record)| (id.clone(), record.clone())).collect::<Vec<_>>().into_iter()
+    }
+
+    /// Logs a warning, once in a dispatch however often its cause is met.
+    pub(crate) fn warn_once(&self, warning: String) {
+        if !self.warned.borrow().contains(&warning) {
+            log::warn!("{warning}");
+            self.warned.borrow_mut().insert(warning);
+        }
     }
 
     /// Sixteen random bytes, the same for the same seed.

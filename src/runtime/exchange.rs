@@ -16,8 +16,8 @@
 //! Requests belong to their relation: the same id on two relations is two requests.  The same id from
 //! two units of one relation is one request, asked twice; what the first unit says counts.
 //!
-//! An entry that is not of this form is skipped and reported; what the other side writes never makes a
-//! hook fail.
+//! An entry that is not of this form is skipped, and told in the log when it comes; what the other side
+//! writes never makes a hook fail.
 //!
 //! # Source
 //!
@@ -32,7 +32,9 @@ use charms_reactive_core::{Databag, RelationId, UnitName};
 use charms_reactive_hookcmd::CommandError;
 use charms_reactive_hookcmd::commands::Party;
 
-pub use entry::{Entry, Malformed, RequestId, note_request, note_response};
+pub use entry::{
+    Entry, Malformed, RequestId, note_request, note_response, request_problem, response_problem,
+};
 pub use requester::{Answer, Requester};
 pub use responder::Responder;
 

@@ -45,6 +45,14 @@ pub trait Manage {
         None
     }
 
+    /// What is wrong with a key's text, when the interface cannot read it: for the log.
+    ///
+    /// Asked for each text that is new or other than before.
+    fn problem(&self, key: &str, text: &str) -> Option<String> {
+        let _ = (key, text);
+        None
+    }
+
     /// Takes secrets out of the last data of a unit that left, before that is kept in the unit state.
     fn forget_secrets(&self, databag: &mut Databag) {
         let _ = databag;

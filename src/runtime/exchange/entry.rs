@@ -198,11 +198,21 @@ pub(crate) fn requests_in<T: Message>(
     (requests, malformed)
 }
 
+/// Why what a key says is no request, though its name says that it is one.
+pub fn request_problem<T: Message>(key: &str, text: &str) -> Option<String> {
+    let id = RequestId::parse(key.strip_prefix(REQUEST)?).map_err(|error| error.to_string());
+    id.and_then(|id| parse_request::<T>(&id, text)).err()
+}
+
+/// Why what a key says is no response, though its name says that it is one.
+pub fn response_problem<T: Message>(key: &str, text: &str) -> Option<String> {
+    key.strip_prefix(RESPONSE)?;
+    parse_response::<T>(text).err()
+}
+
 /// What a responder remembers of a key: whether it is a request that can be read.
 pub fn note_request<T: Message>(key: &str, text: &str) -> Option<String> {
-    let id = key.strip_prefix(REQUEST)?;
-    let is_request = RequestId::parse(id).is_ok_and(|id| parse_request::<T>(&id, text).is_ok());
-    (!is_request).then(|| MALFORMED.to_owned())
+    request_problem::<T>(key, text).map(|_| MALFORMED.to_owned())
 }
 
 /// Whether a responder noted that a request can be read.

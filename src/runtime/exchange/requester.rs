@@ -6,7 +6,9 @@ use charms_reactive_core::{RelationId, UnitName};
 use super::entry::{
     REQUEST, RESPONSE, ResponseNote, note_response, parse_response, request_text, requests_in,
 };
-use super::{Entry, ExchangeError, Message, RequestId, Response, own_databag, publish, remembered};
+use super::{
+    Entry, ExchangeError, Malformed, Message, RequestId, Response, own_databag, publish, remembered,
+};
 use crate::endpoint::Endpoint;
 use crate::relation::Relation;
 
@@ -102,7 +104,7 @@ pub trait Requester {
         let unit = &dispatch.context.unit;
         let (requests, malformed) = requests_in(&databag, unit);
         for entry in malformed {
-            log::warn!("{entry}");
+            dispatch.warn_once(entry.to_string());
         }
         let entries = requests.into_iter().map(|(id, value, digest)| Entry {
             id,
@@ -155,8 +157,9 @@ pub trait Requester {
                     }
                 }
                 Err(reason) => {
-                    let key = request.id.response_key();
-                    log::warn!("skipping key `{key}` of `{}`: {reason}", unit.unit_name());
+                    let (unit, key) = (unit.unit_name().clone(), request.id.response_key());
+                    let malformed = Malformed { unit, key, reason };
+                    self.endpoint().dispatch.warn_once(malformed.to_string());
                 }
             }
         }

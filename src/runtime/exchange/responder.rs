@@ -37,7 +37,7 @@ pub trait Responder {
     fn requests(&self) -> Result<Vec<Entry<Self::Request>>, ExchangeError> {
         let (requests, malformed) = self.read_requests()?;
         for entry in malformed {
-            log::warn!("{entry}");
+            self.endpoint().dispatch.warn_once(entry.to_string());
         }
         Ok(requests)
     }

@@ -2,7 +2,7 @@
 
 use charms_reactive_core::{Databag, Role};
 use charms_reactive_runtime::exchange::{
-    RequestId, Requester, Responder, Response, note_request, note_response,
+    RequestId, Requester, Responder, Response, note_request, note_response, request_problem,
 };
 use charms_reactive_runtime::prelude::*;
 use charms_reactive_runtime::{Endpoint, EndpointKey, Interface, Manage};
@@ -85,6 +85,10 @@ impl Manage for Answering {
 
     fn note(&self, key: &str, text: &str) -> Option<String> {
         note_request::<Question>(key, text)
+    }
+
+    fn problem(&self, key: &str, text: &str) -> Option<String> {
+        request_problem::<Question>(key, text)
     }
 
     fn forget_secrets(&self, databag: &mut Databag) {
@@ -325,6 +329,21 @@ fn what_is_no_request_fails_nothing_and_is_told() {
         assert_eq!(keys.as_object().expect("a map").keys().collect::<Vec<_>>(), ["response_y"], "`{text}`");
         assert!(juju.log.join("\n").contains("skipping key `request_x` of `mysql/0`"), "{:?}", juju.log);
     }
+}
+
+#[test]
+fn what_is_no_request_is_told_once_when_it_comes() {
+    let mut juju = asked("null");
+    let warning = "skipping key `request_x` of `mysql/0`: found null, expected a JSON object";
+    assert_eq!(juju.log.join("\n").matches(warning).count(), 1, "nobody asked for the requests");
+    juju.run(&answering(|_| Ok(())), "db-relation-changed mysql/0").expect("good");
+    assert_eq!(juju.log, [""; 0], "the text is the same");
+    let asks_twice = answering(|side| {
+        side.requests()?;
+        Ok(drop(side.new_requests()?))
+    });
+    juju.run(&asks_twice, "config-changed").expect("good");
+    assert_eq!(juju.log.join("\n").matches(warning).count(), 1, "both of them met it");
 }
 
 #[test]
