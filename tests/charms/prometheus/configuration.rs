@@ -12,10 +12,10 @@ const SECRET_KEYS: [&str; 8] = [
     "bearer_token",
     "client_secret",
     "credentials",
+    "key", // of `tls_config`, in PEM form
     "password",
     "secret_key",
     "token",
-    "tls_key",
 ];
 
 /// The configuration of Prometheus, as far as this charm uses it.
@@ -76,6 +76,7 @@ mod tests {
             "basic_auth": {"username": "u", "password": "p"},
             "authorization": {"credentials": "c"},
             "consul_sd_configs": [{"token": "t"}],
+            "tls_config": {"key": "k", "key_file": "/k"},
         });
         let text = Configuration::new("1m", vec![job]).to_yaml().expect("YAML");
         let shown: Value =
@@ -87,6 +88,7 @@ mod tests {
                 "basic_auth": {"username": "u", "password": SECRET},
                 "authorization": {"credentials": SECRET},
                 "consul_sd_configs": [{"token": SECRET}],
+                "tls_config": {"key": SECRET, "key_file": "/k"},
             })
         );
     }
