@@ -191,6 +191,10 @@ impl App {
     }
 
     /// Runs `run` whenever `condition` holds.  Handlers run in the order in which they are given.
+    ///
+    /// In each dispatch a handler runs once if its condition holds, and again when a flag that it looks
+    /// at has changed since.  A handler whose condition always holds after `start`, say, therefore runs
+    /// in every hook from then on; one that should run once clears the flag it waits for.
     #[must_use]
     pub fn handler<F>(mut self, run: F, condition: impl Into<Condition>) -> Self
     where

@@ -21,6 +21,9 @@ const CONFIG: &str = "config";
 /// The key of the digest of the status that was shown last.
 const STATUS: &str = "status";
 
+/// The key of the workload's version that was told last.
+const VERSION: &str = "version";
+
 /// Before the id of a relation: the key of its record.
 const RELATION: &str = "relation/";
 
@@ -36,6 +39,7 @@ const KEPT: &str = "charm/";
 /// | `flags` | the set flags, a sorted JSON array |
 /// | `config` | the digest of each option's value, a JSON object |
 /// | `status` | the digest of the status that was shown last |
+/// | `version` | the workload's version that was told last |
 /// | `relation/ID` | what is remembered of a relation, [`RelationRecord`] |
 /// | `charm/KEY` | what the charm keeps by itself |
 ///
@@ -70,7 +74,7 @@ impl State {
     }
 
     /// The state as this dispatch leaves it.
-    fn next(&self, dispatch: &Dispatch, status: Option<&Status>) -> BTreeMap<String, String> {
+    fn next(&self, dispatch: &Dispatch, plan: &Plan) -> BTreeMap<String, String> {
         let is_ours = |key: &str| key.starts_with(RELATION) || key.starts_with(KEPT);
         let mut next = self.saved.clone();
         next.retain(|key, _| !is_ours(key));
@@ -82,8 +86,11 @@ impl State {
             let digests = serde_json::to_string(config).expect("texts are JSON");
             next.insert(CONFIG.to_owned(), digests);
         }
-        if let Some(status) = status {
+        if let Some(status) = plan.status() {
             next.insert(STATUS.to_owned(), status_digest(status));
+        }
+        if let Some(version) = &plan.workload_version {
+            next.insert(VERSION.to_owned(), version.clone());
         }
         let records = dispatch.records.borrow();
         for (id, record) in records.iter().filter(|(_, record)| !record.is_spent()) {
@@ -137,8 +144,10 @@ pub(crate) fn commit(dispatch: &Dispatch, state: &State) -> Result<bool, Dispatc
     for (name, work) in plan.after_files.drain(..) {
         crate::dispatch::caught(&name, work)?;
     }
-    let status = plan.status().cloned();
-    let next = state.next(dispatch, status.as_ref());
+    if state.saved.get(VERSION) == plan.workload_version.as_ref() {
+        plan.workload_version = None;
+    }
+    let next = state.next(dispatch, &plan);
     has_effects |= next != state.saved;
     for (relation, is_application, changes) in dispatch.model.unwritten() {
         has_effects = true;
@@ -147,8 +156,8 @@ pub(crate) fn commit(dispatch: &Dispatch, state: &State) -> Result<bool, Dispatc
     commit_ports(dispatch, &plan)?;
     let context = &dispatch.context;
     state.store.save(&mut *dispatch.model.commands(), &context.charm_dir, &context.id, &state.saved, next)?;
-    let status = status.filter(|status| !state.shows(dispatch, status));
-    commit_unheld(dispatch, &plan, status.as_ref())?;
+    let status = plan.status().filter(|status| !state.shows(dispatch, status));
+    commit_unheld(dispatch, &plan, status)?;
     Ok(has_effects)
 }
 

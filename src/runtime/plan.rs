@@ -63,10 +63,7 @@ pub(crate) struct Plan {
 impl Plan {
     /// Whether something is told to Juju that it does not have already.
     pub(crate) fn has_more_than_files(&self) -> bool {
-        !self.ports.is_empty()
-            || self.application_status.is_some()
-            || self.workload_version.is_some()
-            || !self.results.is_empty()
+        !self.ports.is_empty() || self.application_status.is_some() || !self.results.is_empty()
     }
 
     /// The status to show: the most severe, of equals the last.
