@@ -1,0 +1,5 @@
+charms_reactive::charm!("charm/metadata.yaml");
+
+fn main() {
+    let _ = endpoints::DATABSE.joined();
+}

@@ -1,0 +1,3 @@
+charms_reactive::charm!("charm/metadata.yml");
+
+fn main() {}
