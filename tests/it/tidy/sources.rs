@@ -8,7 +8,9 @@ const LINES_MAX: usize = 600;
 
 #[test]
 fn every_module_begins_with_a_doc() {
-    let found = pages_of_kind("rs").into_iter().filter(|page| !page.text.starts_with("//!"));
+    // A case of a compile-fail test shows what its author would write, from the first line on.
+    let modules = pages_of_kind("rs").into_iter().filter(|page| !page.path.contains("/tests/cases/"));
+    let found = modules.filter(|page| !page.text.starts_with("//!"));
     let found: Vec<String> = found.map(|page| page.path).collect();
     expect_none(&found, "begin these files with a `//!` line that says what the module is for:");
 }
