@@ -37,7 +37,7 @@ impl Model {
     pub(crate) fn empty(provider: Language) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let sim = Sim::builder()
-            .seed(1)
+            .seed(seed())
             .program(env!("CARGO_BIN_EXE_sim-hook-command"))
             .folder(folder.path())
             .build()
@@ -198,6 +198,15 @@ impl Model {
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
+}
+
+/// What decides the order of hooks where Juju leaves it open; `INTEROP_SEED` chooses another one.
+#[expect(clippy::disallowed_methods, reason = "the seed of a test comes from its environment")]
+fn seed() -> u64 {
+    let seed =
+        std::env::var("INTEROP_SEED").map_or(1, |text| text.parse().expect("a number in INTEROP_SEED"));
+    println!("seed {seed}");
+    seed
 }
 
 /// The name of a job without the UUID at its end.
