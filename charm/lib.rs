@@ -2,7 +2,7 @@
 //! Prometheus.
 //!
 //! [`app`] is the whole charm.  [`jobs`] reads what the operator wrote; [`yaml`] reads YAML that may be
-//! hostile; [`report`] makes the status and the tables of the actions.
+//! hostile; `report` makes the status and the tables of the actions.
 //!
 //! Every unit registers the same jobs under the same ids, so that Prometheus has each once and no unit
 //! need be the leader: jobs stay while any unit is there.

@@ -63,7 +63,9 @@ pub const REASON_CHARS_MAX: usize = 200;
 pub struct JobRequest {
     /// Name of the job.  Prometheus sees `<job_name>-<request id>`.
     pub job_name: String,
-    /// The job, an item of `scrape_configs`; not checked yet.
+    /// The job, an item of `scrape_configs`; not checked yet.  Null where it is missing: such a job is
+    /// refused with a reason, rather than skipped.
+    #[serde(default)]
     pub job_data: Value,
     /// PEM text of the authority that the targets' certificates are signed by.
     #[serde(default, deserialize_with = "given")]

@@ -130,7 +130,7 @@ impl PrometheusManualProvides {
         for request in self.find_all(matches)? {
             self.withdraw(&request)?;
         }
-        Ok(())
+        self.manage_availability()
     }
 
     /// The jobs that a Prometheus refused as they are now, in order of relations, then of units.

@@ -1,6 +1,6 @@
 //! Reads a charm's metadata when the charm is compiled.
 //!
-//! One macro, [`charm!`]; [`yaml`] reads the files into [`yaml::Description`], [`code`] writes the items.
+//! One macro, [`charm!`]; `yaml` reads the files into a `Description`, `code` writes the items.
 //! This is the only place of the hook path that reads YAML, and nothing of it ends up in a hook.
 
 mod code;

@@ -25,8 +25,9 @@ pub const SERIES_UPGRADE: Flag = Flag::new("upgrade.series.in-progress");
 /// Set in the dispatch in which any option changed.
 pub const CONFIG_CHANGED: Flag = Flag::new("config.changed");
 
-/// How many flags `endpoint.NAME.changed.KEY` one endpoint may have; more keys set `changed` alone.
-pub const CHANGED_FLAGS_MAX: usize = 256;
+/// How many bytes the names of all flags `endpoint.NAME.changed.KEY` may have; more keys set `changed`
+/// alone.  The other side chooses the keys, and all flags are one value of the unit state.
+pub const CHANGED_FLAGS_BYTES_MAX: usize = 16 * 1024;
 
 /// Whether a flag says that an option changed: such flags end with their dispatch.
 pub(crate) fn ends_with_dispatch(name: &str) -> bool {
@@ -46,6 +47,7 @@ pub(crate) fn raise_config(
     old: Option<&BTreeMap<String, String>>,
 ) -> Result<BTreeMap<String, String>, CommandError> {
     let config = dispatch.model.config()?;
+    clear_unknown_options(dispatch);
     let mut digests = BTreeMap::new();
     for option in &dispatch.metadata.options {
         let value = config.get(&option.name).unwrap_or(&Value::Null);
@@ -58,12 +60,28 @@ pub(crate) fn raise_config(
         };
         toggle("changed", is_changed);
         toggle("set", is_truthy(value));
-        toggle("default", *value == option.default);
+        toggle("default", is_equal(value, &option.default));
         if is_changed {
             dispatch.change_flag(&CONFIG_CHANGED, true);
         }
     }
     Ok(digests)
+}
+
+/// Clears the flags of options that the charm does not have any more.
+fn clear_unknown_options(dispatch: &Dispatch) {
+    let names: Vec<String> = dispatch.flags.borrow().names().map(str::to_owned).collect();
+    for name in names {
+        let option = ["config.set.", "config.default."].iter().find_map(|family| name.strip_prefix(family));
+        if option.is_some_and(|option| dispatch.metadata.options.iter().all(|known| known.name != option)) {
+            dispatch.change_flag(&name.into(), false);
+        }
+    }
+}
+
+/// Whether two values are equal, `1` and `1.0` among them.
+fn is_equal(left: &Value, right: &Value) -> bool {
+    left == right || left.as_f64().is_some_and(|number| right.as_f64() == Some(number))
 }
 
 /// Whether Python takes a value for true.
@@ -152,17 +170,21 @@ fn sweep(dispatch: &Dispatch, endpoint: &EndpointName, manager: &dyn Manage) -> 
     let broken = dispatch.broken_relation();
     let ids = dispatch.model.relations(endpoint)?;
     let there: Vec<&RelationId> = ids.iter().filter(|id| Some(*id) != broken).collect();
-    for (id, record) in dispatch.records.borrow_mut().iter_mut() {
-        if id.endpoint() == endpoint && !there.contains(&id) {
-            record.members.clear();
-            record.broken = true;
+    for (id, record) in dispatch.records_of(endpoint) {
+        if !there.contains(&&id) && !record.broken {
+            forget_relation(dispatch, &id);
         }
     }
+    // A hook that an operator skipped may have been about any unit.
+    let is_all = dispatch.context.event == HookEvent::UpgradeCharm;
     for relation in there {
         // Read the own databag too: what it says may be from an earlier revision of the charm.
         own_databag(dispatch, relation)?;
-        for unit in sync_members(dispatch, relation)? {
-            see_unit(dispatch, relation, &unit, manager)?;
+        let unknown = sync_members(dispatch, relation)?;
+        for unit in dispatch.model.members(relation)?.iter() {
+            if is_all || unknown.contains(unit) {
+                see_unit(dispatch, relation, unit, manager)?;
+            }
         }
     }
     Ok(())
@@ -212,11 +234,17 @@ fn raise_changed(dispatch: &Dispatch, endpoint: &EndpointName, old: &Facts, new:
     let prefix = format!("{changed}.");
     for key in changed_keys(old, new) {
         dispatch.change_flag(&changed.clone().into(), true);
-        let count = dispatch.flags.borrow().names().filter(|name| name.starts_with(&prefix)).count();
-        if count < CHANGED_FLAGS_MAX {
+        if changed_bytes(dispatch) + prefix.len() + key.len() <= CHANGED_FLAGS_BYTES_MAX {
             dispatch.change_flag(&format!("{prefix}{key}").into(), true);
         }
     }
+}
+
+/// How many bytes the names of all flags of changed keys have.
+fn changed_bytes(dispatch: &Dispatch) -> usize {
+    let flags = dispatch.flags.borrow();
+    let names = flags.names().filter(|name| name.starts_with("endpoint.") && name.contains(".changed."));
+    names.map(str::len).sum()
 }
 
 /// Takes in what the hook of a relation says.

@@ -1,127 +1,11 @@
 //! Applying the plan and saving the flags: the only part of a dispatch that changes anything.
 
-use std::collections::BTreeMap;
-
-use charms_reactive_core::HookEvent;
-use charms_reactive_core::digest::digest;
 use charms_reactive_hookcmd::{CommandError, Commands as _};
 
-use crate::automatic::ends_with_dispatch;
 use crate::dispatch::{Dispatch, DispatchError};
-use crate::plan::{Plan, Status};
-use crate::record::RelationRecord;
-use crate::store::Store;
-
-/// The key of the set flags: a sorted JSON array.
-const FLAGS: &str = "flags";
-
-/// The key of the digests of the options.
-const CONFIG: &str = "config";
-
-/// The key of the digest of the status that was shown last.
-const STATUS: &str = "status";
-
-/// The key of the workload's version that was told last.
-const VERSION: &str = "version";
-
-/// Before the id of a relation: the key of its record.
-const RELATION: &str = "relation/";
-
-/// Before a key of the charm's own.
-const KEPT: &str = "charm/";
-
-/// The state of the unit as the last dispatch that ended well left it.
-///
-/// # Shape
-///
-/// | Key | Value |
-/// |---|---|
-/// | `flags` | the set flags, a sorted JSON array |
-/// | `config` | the digest of each option's value, a JSON object |
-/// | `status` | the digest of the status that was shown last |
-/// | `version` | the workload's version that was told last |
-/// | `relation/ID` | what is remembered of a relation, [`RelationRecord`] |
-/// | `charm/KEY` | what the charm keeps by itself |
-///
-/// Keys that are not known are left alone: a later revision may have written them.
-pub(crate) struct State {
-    store: Store,
-    saved: BTreeMap<String, String>,
-    /// The digests of the options: those of the last dispatch, until this one asks.
-    pub(crate) config: Option<BTreeMap<String, String>>,
-}
-
-impl State {
-    /// Reads the state and fills `dispatch` with it.
-    pub(crate) fn load(store: Store, dispatch: &Dispatch) -> Result<Self, DispatchError> {
-        let saved = store.load(&mut *dispatch.model.commands(), &dispatch.context.charm_dir)?;
-        let names: Vec<String> = saved.get(FLAGS).map_or_else(Vec::new, |text| parsed(FLAGS, text));
-        *dispatch.flags.borrow_mut() = charms_reactive_core::FlagSet::from_saved(names);
-        for (key, text) in &saved {
-            if let Some(id) = key.strip_prefix(RELATION).and_then(|id| id.parse().ok()) {
-                dispatch.records.borrow_mut().insert(id, RelationRecord::parse(text));
-            } else if let Some(key) = key.strip_prefix(KEPT) {
-                dispatch.kept.borrow_mut().insert(key.to_owned(), text.clone());
-            }
-        }
-        let config = saved.get(CONFIG).map(|text| parsed(CONFIG, text));
-        Ok(Self { store, saved, config })
-    }
-
-    /// Whether no dispatch has ended well before.
-    pub(crate) fn is_first(&self) -> bool {
-        !self.saved.contains_key(FLAGS)
-    }
-
-    /// The state as this dispatch leaves it.
-    fn next(&self, dispatch: &Dispatch, plan: &Plan) -> BTreeMap<String, String> {
-        let is_ours = |key: &str| key.starts_with(RELATION) || key.starts_with(KEPT);
-        let mut next = self.saved.clone();
-        next.retain(|key, _| !is_ours(key));
-        let flags = dispatch.flags.borrow();
-        let names: Vec<&str> = flags.names().filter(|name| !ends_with_dispatch(name)).collect();
-        let names = serde_json::to_string(&names).expect("texts are JSON");
-        next.insert(FLAGS.to_owned(), names);
-        if let Some(config) = &self.config {
-            let digests = serde_json::to_string(config).expect("texts are JSON");
-            next.insert(CONFIG.to_owned(), digests);
-        }
-        if let Some(status) = plan.status() {
-            next.insert(STATUS.to_owned(), status_digest(status));
-        }
-        if let Some(version) = &plan.workload_version {
-            next.insert(VERSION.to_owned(), version.clone());
-        }
-        let records = dispatch.records.borrow();
-        for (id, record) in records.iter().filter(|(_, record)| !record.is_spent()) {
-            next.insert(format!("{RELATION}{id}"), record.clone().into_text());
-        }
-        for (key, text) in dispatch.kept.borrow().iter() {
-            next.insert(format!("{KEPT}{key}"), text.clone());
-        }
-        next
-    }
-
-    /// Whether `status` is what was shown last, and nobody else showed another since.
-    fn shows(&self, dispatch: &Dispatch, status: &Status) -> bool {
-        // Juju itself shows a status before these three hooks (`U/op_callbacks.go`).
-        let is_juju_first =
-            matches!(dispatch.context.event, HookEvent::Install | HookEvent::Stop | HookEvent::Remove);
-        !is_juju_first && self.saved.get(STATUS) == Some(&status_digest(status))
-    }
-}
-
-fn status_digest(status: &Status) -> String {
-    digest(&format!("{} {}", status.status, status.message))
-}
-
-/// A value that we wrote ourselves.  One that cannot be read is as good as none, and is told.
-fn parsed<T: serde::de::DeserializeOwned + Default>(key: &str, text: &str) -> T {
-    serde_json::from_str(text).unwrap_or_else(|error| {
-        log::warn!("cannot read state key `{key}`, starting anew: {error}");
-        T::default()
-    })
-}
+use crate::plan::Plan;
+use crate::shown::Shown;
+use crate::state::State;
 
 /// Does everything that the dispatch planned, in an order that can be done again.
 ///
@@ -137,17 +21,14 @@ fn parsed<T: serde::de::DeserializeOwned + Default>(key: &str, text: &str) -> T 
 /// ports and state; files and statuses are the same after Juju's retry.
 pub(crate) fn commit(dispatch: &Dispatch, state: &State) -> Result<bool, DispatchError> {
     let mut plan = std::mem::take(&mut *dispatch.plan.borrow_mut());
-    let mut has_effects = plan.has_more_than_files();
+    let mut has_effects = !plan.ports.is_empty() || !plan.results.is_empty();
     for (path, effect) in &plan.files {
         has_effects |= effect.apply(path)?;
     }
     for (name, work) in plan.after_files.drain(..) {
         crate::dispatch::caught(&name, work)?;
     }
-    if state.saved.get(VERSION) == plan.workload_version.as_ref() {
-        plan.workload_version = None;
-    }
-    let next = state.next(dispatch, &plan);
+    let next = state.next(dispatch);
     has_effects |= next != state.saved;
     for (relation, is_application, changes) in dispatch.model.unwritten() {
         has_effects = true;
@@ -156,9 +37,7 @@ pub(crate) fn commit(dispatch: &Dispatch, state: &State) -> Result<bool, Dispatc
     commit_ports(dispatch, &plan)?;
     let context = &dispatch.context;
     state.store.save(&mut *dispatch.model.commands(), &context.charm_dir, &context.id, &state.saved, next)?;
-    let status = plan.status().filter(|status| !state.shows(dispatch, status));
-    commit_unheld(dispatch, &plan, status)?;
-    Ok(has_effects)
+    Ok(commit_unheld(dispatch, &plan)? || has_effects)
 }
 
 fn commit_ports(dispatch: &Dispatch, plan: &Plan) -> Result<(), CommandError> {
@@ -179,23 +58,28 @@ fn commit_ports(dispatch: &Dispatch, plan: &Plan) -> Result<(), CommandError> {
     Ok(())
 }
 
-/// What Juju shows at once, whatever becomes of the dispatch.
-fn commit_unheld(dispatch: &Dispatch, plan: &Plan, status: Option<&Status>) -> Result<(), CommandError> {
+/// What Juju shows at once, whatever becomes of the dispatch; tells whether there was any of it.
+fn commit_unheld(dispatch: &Dispatch, plan: &Plan) -> Result<bool, CommandError> {
+    let mut has_shown = false;
+    if plan.status().is_some() || plan.application_status.is_some() || plan.workload_version.is_some() {
+        let mut shown = Shown::read(&dispatch.context);
+        let mut commands = dispatch.model.commands();
+        if let Some(status) = plan.status() {
+            has_shown |= shown.show_unit(&mut **commands, status)?;
+        }
+        if let Some(status) = &plan.application_status {
+            has_shown |= shown.show_application(&mut **commands, status)?;
+        }
+        if let Some(version) = &plan.workload_version {
+            has_shown |= shown.tell_version(&mut **commands, version)?;
+        }
+    }
     let mut commands = dispatch.model.commands();
-    if let Some(status) = status {
-        commands.status_set(status.status, &status.message)?;
-    }
-    if let Some(status) = &plan.application_status {
-        commands.application_status_set(status.status, &status.message)?;
-    }
-    if let Some(version) = &plan.workload_version {
-        commands.application_version_set(version)?;
-    }
     if !plan.results.is_empty() {
         commands.action_set(&plan.results)?;
     }
     if let Some(message) = &plan.failure {
         commands.action_fail(message)?;
     }
-    Ok(())
+    Ok(has_shown)
 }

@@ -94,7 +94,7 @@ impl Condition {
         Self { hooks: Vec::new(), terms: vec![term] }
     }
 
-    /// Holds while both hold.
+    /// Holds while the flags of both are as they must be; in any of the hooks that either is for.
     #[must_use]
     pub fn and(mut self, other: impl Into<Condition>) -> Self {
         let other = other.into();

@@ -1,5 +1,6 @@
 //! One dispatch: what every part of it shares, and the rounds of handlers.
 
+use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -36,10 +37,10 @@ pub enum DispatchError {
         /// Why.
         source: HandlerError,
     },
-    /// A handler panicked.
-    #[error("handler `{name}` panicked: {message}")]
+    /// A handler panicked, or an interface.
+    #[error("`{name}` panicked: {message}")]
     Panicked {
-        /// The handler.
+        /// Who.
         name: String,
         /// What it said.
         message: String,
@@ -287,10 +288,14 @@ pub(crate) fn caught(
     match catch_unwind(AssertUnwindSafe(run)) {
         Ok(result) => result.map_err(|source| DispatchError::Handler { name: name.to_owned(), source }),
         Err(payload) => {
-            let text = payload.downcast_ref::<&str>().map(ToString::to_string);
-            let message = text.or_else(|| payload.downcast_ref::<String>().cloned());
-            let message = message.unwrap_or_else(|| "no message".to_owned());
-            Err(DispatchError::Panicked { name: name.to_owned(), message })
+            Err(DispatchError::Panicked { name: name.to_owned(), message: panic_message(&*payload) })
         }
     }
+}
+
+/// What a panic said.
+pub(crate) fn panic_message(payload: &(dyn Any + Send)) -> String {
+    let text = payload.downcast_ref::<&str>().map(ToString::to_string);
+    let message = text.or_else(|| payload.downcast_ref::<String>().cloned());
+    message.unwrap_or_else(|| "no message".to_owned())
 }

@@ -41,7 +41,8 @@ pub use responder::Responder;
 use entry::{is_exchange_key, note_own};
 
 use crate::dispatch::Dispatch;
-use crate::record::{Facts, facts_of};
+use crate::endpoint::Endpoint;
+use crate::record::{Facts, RelationRecord, facts_of};
 use crate::relation::Relation;
 
 /// What one side may ask or answer: an object of JSON.
@@ -85,8 +86,24 @@ pub(crate) fn own_databag(dispatch: &Dispatch, relation: &RelationId) -> Result<
     let databag = dispatch.model.own(relation, false)?;
     let mut facts = facts_of(&databag, note_own);
     facts.retain(|key, _| is_exchange_key(key));
-    dispatch.records.borrow_mut().entry(relation.clone()).or_default().own = facts;
+    let mut records = dispatch.records.borrow_mut();
+    let record = records.entry(relation.clone()).or_default();
+    record.own = facts;
+    record.is_own_forgotten = false;
+    drop(records);
     Ok(databag)
+}
+
+/// What is remembered of the relations of an endpoint that are there; where what we published was
+/// forgotten, it is read again.
+fn records(endpoint: &Endpoint) -> Result<Vec<(RelationId, RelationRecord)>, CommandError> {
+    let (dispatch, name) = (&endpoint.dispatch, endpoint.endpoint_name());
+    for (relation, record) in dispatch.records_of(name) {
+        if record.is_own_forgotten && !record.broken {
+            own_databag(dispatch, &relation)?;
+        }
+    }
+    Ok(dispatch.records_of(name).filter(|(_, record)| !record.broken).collect())
 }
 
 /// Publishes `text` under `key`; an empty one removes the key.

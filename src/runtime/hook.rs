@@ -14,6 +14,7 @@ use crate::file::FileEffect;
 use crate::handler::HandlerError;
 use crate::interface::Interface;
 use crate::plan::Status;
+use crate::shown::Shown;
 
 /// What a handler may do.
 ///
@@ -90,8 +91,9 @@ impl Hook {
     ///
     /// The one effect that is not planned: it is seen even when this dispatch fails later.
     pub fn status_now(&mut self, status: impl Into<Status>) -> Result<(), CommandError> {
-        let Status { status, message } = status.into();
-        self.dispatch.model.commands().status_set(status, &message)
+        let mut shown = Shown::read(self.context());
+        shown.show_unit(&mut **self.dispatch.model.commands(), &status.into())?;
+        Ok(())
     }
 
     /// Writes a file when the dispatch ends well: beside and renamed, only when it differs.

@@ -3,7 +3,7 @@
 //! ```text
 //! run        main to exit code
 //!   context    environment -> Context           the only reader of variables
-//!   commit     State::load: flags, records      one `state-get`
+//!   state      flags, records of relations      one `state-get`
 //!   automatic  config, leadership, endpoints    flags that the framework sets
 //!   dispatch   handlers, round by round         they read `model`, and add to `plan`
 //!   commit     files, relation data, state      the only part that changes anything
@@ -33,11 +33,13 @@ pub mod prelude;
 mod record;
 pub mod relation;
 mod run;
+mod shown;
+mod state;
 mod store;
 pub mod trigger;
 pub mod view;
 
-pub use automatic::{CHANGED_FLAGS_MAX, CONFIG_CHANGED, IS_LEADER, SERIES_UPGRADE};
+pub use automatic::{CHANGED_FLAGS_BYTES_MAX, CONFIG_CHANGED, IS_LEADER, SERIES_UPGRADE};
 pub use charm::{App, Charm};
 pub use context::{Context, ContextError};
 pub use dispatch::{DispatchError, ROUNDS_MAX, TRIGGER_DEPTH_MAX};

@@ -61,9 +61,14 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// Whether something is told to Juju that it does not have already.
-    pub(crate) fn has_more_than_files(&self) -> bool {
-        !self.ports.is_empty() || self.application_status.is_some() || !self.results.is_empty()
+    /// Whether nothing is planned.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.files.is_empty()
+            && self.after_files.is_empty()
+            && self.ports.is_empty()
+            && self.statuses.is_empty()
+            && self.application_status.is_none()
+            && self.workload_version.is_none()
     }
 
     /// The status to show: the most severe, of equals the last.

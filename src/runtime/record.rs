@@ -85,8 +85,9 @@ pub(crate) struct Departed {
 ///
 /// # Invariants
 ///
-/// Never longer than [`RECORD_BYTES_MAX`], whatever the other side writes: facts are forgotten first
-/// (what is not known counts as changed when it is seen again), then departed units, then members.
+/// Never longer than [`RECORD_BYTES_MAX`], whatever the other side writes.  Forgotten are, in this
+/// order: the facts of units (what is not known counts as changed when it is seen again), what this
+/// unit published (it is read again), departed units, and last the names of members.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct RelationRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -100,6 +101,9 @@ pub(crate) struct RelationRecord {
     /// The facts of what this unit published, as far as requests and responses need them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) own: Facts,
+    /// What this unit published was forgotten: it has to be read again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) is_own_forgotten: bool,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) departed: Vec<Departed>,
     /// The relation is gone; only its departed units are still of interest.
@@ -157,15 +161,16 @@ impl RelationRecord {
                 return;
             }
         }
-        if !self.departed.is_empty() {
+        if !self.own.is_empty() {
+            self.own.clear();
+            self.is_own_forgotten = true;
+        } else if !self.departed.is_empty() {
             self.departed.drain(..self.departed.len().div_ceil(2));
         } else if !self.remote.is_empty() {
             self.remote.clear();
-        } else if self.members.len() > 1 {
+        } else {
             let kept = self.members.len() / 2;
             self.members = std::mem::take(&mut self.members).into_iter().take(kept).collect();
-        } else {
-            self.own.clear();
         }
     }
 }

@@ -1,5 +1,6 @@
 //! One dispatch, from `main` to the exit code.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::rc::Rc;
 
@@ -10,13 +11,14 @@ use charms_reactive_hookcmd::{CommandError, Commands as _, HookCommands};
 use crate::Hook;
 use crate::automatic;
 use crate::charm::App;
-use crate::commit::{State, commit};
+use crate::commit::commit;
 use crate::context::Context;
-use crate::dispatch::{Dispatch, DispatchError, caught, settle, settle_rounds};
+use crate::dispatch::{Dispatch, DispatchError, caught, panic_message, settle, settle_rounds};
 use crate::endpoint::Endpoint;
 use crate::interface::Manage;
 use crate::log_buffer;
 use crate::plan::Plan;
+use crate::state::State;
 
 /// Runs one dispatch of a charm, as Juju started it: the whole of a charm's `main`.
 pub fn run(app: &App) -> ExitCode {
@@ -57,7 +59,12 @@ pub fn dispatch(
 ) -> Result<(), DispatchError> {
     log_buffer::begin();
     let dispatch = Rc::new(Dispatch::new(context, app.metadata.clone(), Box::new(commands)));
-    let result = through(app, &dispatch);
+    // Handlers are guarded by themselves; this is for interfaces, and for ourselves.
+    let result = catch_unwind(AssertUnwindSafe(|| through(app, &dispatch)));
+    let result = result.unwrap_or_else(|payload| {
+        let name = "the framework, or an interface".to_owned();
+        Err(DispatchError::Panicked { name, message: panic_message(&*payload) })
+    });
     if let Err(error) = &result {
         log_failure(&dispatch, error);
     }
@@ -72,6 +79,9 @@ fn through(app: &App, dispatch: &Rc<Dispatch>) -> Result<bool, DispatchError> {
     if event.is_restricted() {
         // No state, no model: Juju runs little more than `juju-log` here.
         settle(&mut hook, &app.handlers)?;
+        if !dispatch.plan.borrow().is_empty() {
+            log::warn!("`{event}` is a restricted hook: statuses, files and ports are not changed in it");
+        }
         return Ok(true);
     }
     let mut state = State::load(app.store, dispatch)?;
@@ -158,7 +168,9 @@ fn log_failure(dispatch: &Dispatch, error: &DispatchError) {
     for reason in chain(error) {
         log::error!("  because: {reason}");
     }
-    log::error!("hint: this unit changed nothing; Juju runs a failed hook again");
+    if kind == "hook" {
+        log::error!("hint: this unit changed nothing; Juju runs a failed hook again");
+    }
 }
 
 /// What an error and its causes say, outermost first.

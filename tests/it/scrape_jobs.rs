@@ -43,7 +43,7 @@ impl World {
             sim.deploy(&name(position), &other, *units).expect("deployed");
             sim.relate("jobs:prometheus", &format!("{}:manual-jobs", name(position))).expect("related");
         }
-        let mut world = Self { sim, folder: folder };
+        let mut world = Self { sim, folder };
         world.settle();
         world
     }
@@ -160,7 +160,10 @@ fn jobs_follow_the_configuration() {
     assert_ne!(after[1], before[1]);
     world.configure(&[("jobs", NODE)]);
     assert_eq!(world.requests(0, "jobs/0"), before[1..], "`disk` was taken back");
+    let flags = |world: &World| world.sim.unit_state("jobs/0").expect("a unit")["flags"].clone();
+    assert!(flags(&world).contains("endpoint.prometheus.available"));
     world.configure(&[("jobs", "[]")]);
+    assert!(!flags(&world).contains("endpoint.prometheus.available"));
     assert_eq!(world.requests(0, "jobs/0"), [Value::Null; 0]);
     assert_eq!(world.status(), "blocked: no scrape jobs: set option `jobs`");
 }

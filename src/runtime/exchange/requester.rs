@@ -7,7 +7,7 @@ use super::entry::{
     REQUEST, RESPONSE, ResponseNote, note_response, parse_response, request_text, requests_in,
 };
 use super::{
-    Entry, ExchangeError, Malformed, Message, RequestId, Response, own_databag, publish, remembered,
+    Entry, ExchangeError, Malformed, Message, RequestId, Response, own_databag, publish, records, remembered,
 };
 use crate::endpoint::Endpoint;
 use crate::relation::Relation;
@@ -29,7 +29,7 @@ pub struct Answer {
 
 /// The side that asks.
 ///
-/// Flags, set by [`Requester::manage_requester_flags`]:
+/// Flags, set by [`Requester::manage_requester_flags`] and again whenever a request comes or goes:
 ///
 /// | Flag | Set while |
 /// |---|---|
@@ -64,6 +64,7 @@ pub trait Requester {
     ) -> Result<Entry<Self::Request>, ExchangeError> {
         let text = request_text(&id, &request)?;
         publish(relation, &id.request_key(), &text)?;
+        self.manage_requester_flags()?;
         let unit = self.endpoint().dispatch.context.unit.clone();
         Ok(Entry { id, relation: relation.clone(), unit, value: request, digest: digest(&text) })
     }
@@ -85,7 +86,8 @@ pub trait Requester {
 
     /// Takes a request back.
     fn withdraw(&self, request: &Entry<Self::Request>) -> Result<(), ExchangeError> {
-        Ok(publish(&request.relation, &request.id.request_key(), "")?)
+        publish(&request.relation, &request.id.request_key(), "")?;
+        self.manage_requester_flags()
     }
 
     /// Our requests of all relations, in order of relations, then of ids.
@@ -191,7 +193,7 @@ pub trait Requester {
     fn answers(&self) -> Result<Vec<Answer>, ExchangeError> {
         let dispatch = &self.endpoint().dispatch;
         let mut all = Vec::new();
-        for (relation, record) in dispatch.records_of(self.endpoint().endpoint_name()) {
+        for (relation, record) in records(self.endpoint())? {
             for (unit, facts) in remembered(dispatch, &relation, note_response::<Self::Response>)? {
                 for (key, request) in &record.own {
                     let Some(id) = key.strip_prefix(REQUEST).and_then(|id| RequestId::parse(id).ok()) else {
@@ -225,7 +227,7 @@ pub trait Requester {
     fn manage_requester_flags(&self) -> Result<(), ExchangeError> {
         let endpoint = self.endpoint();
         let mut unanswered: Vec<(RelationId, String)> = Vec::new();
-        for (relation, record) in endpoint.dispatch.records_of(endpoint.endpoint_name()) {
+        for (relation, record) in records(endpoint)? {
             let ids = record.own.keys().filter_map(|key| key.strip_prefix(REQUEST));
             unanswered.extend(ids.map(|id| (relation.clone(), id.to_owned())));
         }

@@ -6,7 +6,7 @@ use super::entry::{
     REQUEST, RESPONSE, ResponseNote, is_request_note, note_request, parse_response, requests_in,
     response_text,
 };
-use super::{Entry, ExchangeError, Malformed, Message, Response, own_databag, publish, remembered};
+use super::{Entry, ExchangeError, Malformed, Message, Response, own_databag, publish, records, remembered};
 use crate::endpoint::Endpoint;
 use crate::record::{Fact, RelationRecord};
 use crate::relation::Relation;
@@ -88,7 +88,7 @@ pub trait Responder {
     /// called from `manage_flags`.
     fn manage_responder_flags(&self) -> Result<(), ExchangeError> {
         let endpoint = self.endpoint();
-        for (relation, record) in endpoint.dispatch.records_of(endpoint.endpoint_name()) {
+        for (relation, record) in records(endpoint)? {
             let asked = asked(endpoint, &relation, note_request::<Self::Request>)?;
             for key in record.own.keys() {
                 let Some(id) = key.strip_prefix(RESPONSE) else { continue };
@@ -134,7 +134,7 @@ pub trait Responder {
     fn toggle_flags(&self) -> Result<(), ExchangeError> {
         let endpoint = self.endpoint();
         let (mut has_requests, mut has_new) = (false, false);
-        for (relation, record) in endpoint.dispatch.records_of(endpoint.endpoint_name()) {
+        for (relation, record) in records(endpoint)? {
             for (id, digest) in asked(endpoint, &relation, note_request::<Self::Request>)? {
                 has_requests = true;
                 has_new |= !is_answered(&record, &id, &digest);

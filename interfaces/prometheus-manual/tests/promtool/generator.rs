@@ -237,7 +237,7 @@ fn spoil(rng: &mut Rng, job: &mut Value) {
             key.map(|key| map.remove(&key));
         }
         (3, Value::Object(map)) => {
-            let key = if rng.chance(50) { (*rng.pick(FIELDS)).0.to_owned() } else { odd_text(rng) };
+            let key = if rng.chance(50) { rng.pick(FIELDS).0.to_owned() } else { odd_text(rng) };
             map.insert(key, scalar(rng));
         }
         (2 | 3, Value::Array(items)) => items.push(scalar(rng)),

@@ -1,5 +1,6 @@
 //! The program `promtool`, and which of many jobs it refuses.
 
+use std::fmt::Write as _;
 use std::io::Write;
 use std::process::Command;
 
@@ -29,9 +30,9 @@ pub(crate) fn escaped(config: &Value) -> String {
         if c.is_ascii() {
             text.push(c);
         } else {
-            let halves =
-                c.encode_utf16(&mut [0; 2]).iter().map(|half| format!("\\u{half:04x}")).collect::<String>();
-            text += &halves;
+            for half in c.encode_utf16(&mut [0; 2]) {
+                write!(text, "\\u{half:04x}").expect("a String takes everything");
+            }
         }
     }
     text

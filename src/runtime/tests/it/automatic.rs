@@ -104,6 +104,26 @@ fn an_option_that_an_upgrade_added_has_changed_if_it_has_a_value() {
 }
 
 #[test]
+fn a_default_is_equal_to_the_same_number_in_another_form() {
+    let ratio = OptionSpec { name: "ratio".to_owned(), kind: OptionKind::Float, default: json!(1.0) };
+    let charm = Charm::new(Metadata { options: vec![ratio], ..Metadata::default() });
+    let mut juju = Juju::default();
+    // Juju writes a float of 1.0 as 1.
+    juju.kept.config.insert("ratio".to_owned(), json!(1));
+    juju.run(&App::new(charm).handler(nothing, when(CONFIG_CHANGED)), "install").expect("good");
+    assert_eq!(juju.flags(), ["config.default.ratio", "config.set.ratio"]);
+}
+
+#[test]
+fn flags_of_options_that_an_upgrade_removed_are_cleared() {
+    let mut juju = Juju::default();
+    let flags = r#"["config.default.old","config.set.old","mine"]"#;
+    juju.kept.state.insert("flags".to_owned(), flags.to_owned());
+    juju.run(&app(), "upgrade-charm").expect("good");
+    assert_eq!(juju.flags(), ["config.default.name", "mine"]);
+}
+
+#[test]
 fn leadership_is_gained_with_a_hook_and_lost_without_one() {
     let app = App::new(Charm::default()).handler(nothing, when(IS_LEADER));
     let mut juju = Juju::default();

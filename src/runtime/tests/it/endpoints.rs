@@ -339,6 +339,33 @@ fn an_interface_manages_its_flags_after_the_automatic_ones() {
     assert_eq!(juju.flags(), ["endpoint.db.greeted", "endpoint.db.joined"]);
 }
 
+/// An interface that panics where it is asked for its flags.
+struct Broken(#[expect(dead_code, reason = "as every interface has one")] Endpoint);
+
+impl Interface for Broken {
+    const INTERFACE: &'static str = "mysql";
+    const ROLE: Option<Role> = Some(Role::Requires);
+
+    fn new(endpoint: Endpoint) -> Self {
+        Self(endpoint)
+    }
+}
+
+impl Manage for Broken {
+    fn manage_flags(&self) -> Result<(), HandlerError> {
+        panic!("no such field");
+    }
+}
+
+#[test]
+fn a_panic_of_an_interface_is_a_failed_hook_that_is_told() {
+    const KEY: EndpointKey<Broken> = EndpointKey::new("db", Role::Requires, "mysql");
+    let mut juju = Juju::default();
+    let error = juju.run(&App::new(Charm::default().endpoint(KEY)), "install").expect_err("a panic");
+    assert_eq!(error.to_string(), "`the framework, or an interface` panicked: no such field");
+    assert!(juju.log.join("\n").contains("no such field"), "{:?}", juju.log);
+}
+
 #[test]
 fn names_expand_as_they_do_in_python() {
     let names = see(&mut Juju::default(), "install", |_, endpoint| {
@@ -368,9 +395,12 @@ fn an_endpoint_is_found_by_name_and_by_flag() {
 fn the_changed_flags_of_an_endpoint_are_bounded() {
     let mut juju = joined();
     for key in 0..1000 {
-        juju.write("db:1", "mysql/0", &format!("key-{key}"), "x");
+        juju.write("db:1", "mysql/0", &format!("{}-{key}", "k".repeat(300)), "x");
     }
     juju.run(&App::new(charm()), "db-relation-changed mysql/0").expect("good");
-    let count = juju.flags().iter().filter(|name| name.starts_with("endpoint.db.changed.")).count();
-    assert_eq!(count, charms_reactive_runtime::CHANGED_FLAGS_MAX);
+    let flags = juju.flags();
+    let names = flags.iter().filter(|name| name.starts_with("endpoint.db.changed."));
+    let bytes: usize = names.map(String::len).sum();
+    let most = charms_reactive_runtime::CHANGED_FLAGS_BYTES_MAX;
+    assert!((most - 500..=most).contains(&bytes), "{bytes}");
 }

@@ -363,6 +363,29 @@ fn one_id_from_two_units_is_one_request_and_the_first_unit_counts() {
 }
 
 #[test]
+fn more_answers_than_can_be_remembered_are_read_again() {
+    let mut juju = Juju::default();
+    juju.relate("db:1", &["mysql/0", "mysql/1"]);
+    for number in 0..1500 {
+        let id = format!("3f2a6b1c-0000-4000-8000-{number:012}");
+        let text = ONE.replace("\"x\"", &format!("\"{id}\""));
+        juju.write("db:1", &format!("mysql/{}", number % 2), &format!("request_{id}"), &text);
+    }
+    juju.run(&answers(), "upgrade-charm").expect("good");
+    juju.run(&answers(), "config-changed").expect("good");
+    assert_eq!(juju.databag("db:1", "web/0").as_object().map(serde_json::Map::len), Some(1500));
+    assert!(!has(&juju, "new_requests"));
+    juju.write("db:1", "mysql/0", "request_x", ONE);
+    juju.run(&answering(|_| Ok(())), "db-relation-changed mysql/0").expect("good");
+    assert!(has(&juju, "new_requests"), "one is new");
+    juju.run(&answers(), "config-changed").expect("good");
+    let written = juju.commands.iter().filter(|line| line.starts_with("relation-set")).count();
+    assert_eq!(written, 1);
+    assert_eq!(juju.databag("db:1", "web/0").as_object().map(serde_json::Map::len), Some(1501));
+    assert!(!has(&juju, "new_requests"));
+}
+
+#[test]
 fn an_answer_of_an_earlier_revision_counts() {
     let mut juju = asked(ONE);
     juju.write("db:1", "web/0", "response_x", r#"{"text": "from Python"}"#);

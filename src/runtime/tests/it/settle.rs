@@ -159,7 +159,7 @@ fn a_handler_that_fails_leaves_no_trace() {
     assert_eq!(error.to_string(), "handler `fail` failed");
     assert!(juju.kept.state.is_empty());
     let folder = juju.charm_dir.as_ref().expect("made").path();
-    assert_eq!(std::fs::read_dir(folder).expect("readable").count(), 0);
+    assert_eq!(std::fs::read_dir(folder).expect("readable").count(), 0, "no file was written");
     let log = juju.log.join("\n");
     assert!(!log.contains("status-set"), "{log}");
     let told = "cannot finish hook `config-changed`\n  because: handler `fail` failed\n  because: no disk";
@@ -172,7 +172,7 @@ fn a_panic_is_a_failed_hook_with_its_message() {
         panic!("index out of bounds");
     }
     let error = Juju::default().run(&app().handler(broken, none([A])), "install").expect_err("a panic");
-    assert_eq!(error.to_string(), "handler `broken` panicked: index out of bounds");
+    assert_eq!(error.to_string(), "`broken` panicked: index out of bounds");
 }
 
 #[test]
@@ -228,6 +228,34 @@ fn the_same_status_is_not_set_twice() {
     assert!(juju.log.iter().any(|line| line == "status-set waiting for a database"), "{:?}", juju.log);
     juju.run(&app, "config-changed").expect("a good dispatch");
     assert!(!juju.log.iter().any(|line| line.starts_with("status-set")), "{:?}", juju.log);
+}
+
+#[test]
+fn a_status_shown_at_once_does_not_stick() {
+    fn busy(hook: &mut Hook) -> Result<(), HandlerError> {
+        hook.status_now(Maintenance("at work"))?;
+        hook.status(Active("ready"));
+        if hook.context().charm_dir.join("broken").exists() {
+            return Err("broken".into());
+        }
+        Ok(())
+    }
+    let shown = |juju: &Juju| -> Vec<String> {
+        juju.log.iter().filter_map(|line| line.strip_prefix("status-set ")).map(str::to_owned).collect()
+    };
+    let mut juju = Juju::default();
+    let app = app().handler(busy, on(HookEvent::ConfigChanged));
+    for _ in 0..2 {
+        juju.run(&app, "config-changed").expect("a good dispatch");
+        assert_eq!(shown(&juju), ["maintenance at work", "active ready"]);
+    }
+    let broken = juju.charm_dir.as_ref().expect("made").path().join("broken");
+    std::fs::File::create(&broken).expect("made");
+    juju.run(&app, "config-changed").expect_err("it is broken");
+    assert_eq!(shown(&juju), ["maintenance at work"]);
+    std::fs::remove_file(&broken).expect("there");
+    juju.run(&app, "config-changed").expect("a good dispatch");
+    assert_eq!(shown(&juju), ["active ready"], "maintenance is shown already");
 }
 
 #[test]

@@ -1,0 +1,93 @@
+//! The state of the unit: what one dispatch leaves to the next.
+
+use std::collections::BTreeMap;
+
+use crate::automatic::ends_with_dispatch;
+use crate::dispatch::{Dispatch, DispatchError};
+use crate::record::RelationRecord;
+use crate::store::Store;
+
+/// The key of the set flags: a sorted JSON array.
+const FLAGS: &str = "flags";
+
+/// The key of the digests of the options.
+const CONFIG: &str = "config";
+
+/// Before the id of a relation: the key of its record.
+const RELATION: &str = "relation/";
+
+/// Before a key of the charm's own.
+const KEPT: &str = "charm/";
+
+/// The state of the unit as the last dispatch that ended well left it.
+///
+/// # Shape
+///
+/// | Key | Value |
+/// |---|---|
+/// | `flags` | the set flags, a sorted JSON array |
+/// | `config` | the digest of each option's value, a JSON object |
+/// | `relation/ID` | what is remembered of a relation, [`RelationRecord`] |
+/// | `charm/KEY` | what the charm keeps by itself |
+///
+/// Keys that are not known are left alone: a later revision may have written them.
+pub(crate) struct State {
+    pub(crate) store: Store,
+    pub(crate) saved: BTreeMap<String, String>,
+    /// The digests of the options: those of the last dispatch, until this one asks.
+    pub(crate) config: Option<BTreeMap<String, String>>,
+}
+
+impl State {
+    /// Reads the state and fills `dispatch` with it.
+    pub(crate) fn load(store: Store, dispatch: &Dispatch) -> Result<Self, DispatchError> {
+        let saved = store.load(&mut *dispatch.model.commands(), &dispatch.context.charm_dir)?;
+        let names: Vec<String> = saved.get(FLAGS).map_or_else(Vec::new, |text| parsed(FLAGS, text));
+        *dispatch.flags.borrow_mut() = charms_reactive_core::FlagSet::from_saved(names);
+        for (key, text) in &saved {
+            if let Some(id) = key.strip_prefix(RELATION).and_then(|id| id.parse().ok()) {
+                dispatch.records.borrow_mut().insert(id, RelationRecord::parse(text));
+            } else if let Some(key) = key.strip_prefix(KEPT) {
+                dispatch.kept.borrow_mut().insert(key.to_owned(), text.clone());
+            }
+        }
+        let config = saved.get(CONFIG).map(|text| parsed(CONFIG, text));
+        Ok(Self { store, saved, config })
+    }
+
+    /// Whether no dispatch has ended well before.
+    pub(crate) fn is_first(&self) -> bool {
+        !self.saved.contains_key(FLAGS)
+    }
+
+    /// The state as this dispatch leaves it.
+    pub(crate) fn next(&self, dispatch: &Dispatch) -> BTreeMap<String, String> {
+        let is_ours = |key: &str| key.starts_with(RELATION) || key.starts_with(KEPT);
+        let mut next = self.saved.clone();
+        next.retain(|key, _| !is_ours(key));
+        let flags = dispatch.flags.borrow();
+        let names: Vec<&str> = flags.names().filter(|name| !ends_with_dispatch(name)).collect();
+        let names = serde_json::to_string(&names).expect("texts are JSON");
+        next.insert(FLAGS.to_owned(), names);
+        if let Some(config) = &self.config {
+            let digests = serde_json::to_string(config).expect("texts are JSON");
+            next.insert(CONFIG.to_owned(), digests);
+        }
+        let records = dispatch.records.borrow();
+        for (id, record) in records.iter().filter(|(_, record)| !record.is_spent()) {
+            next.insert(format!("{RELATION}{id}"), record.clone().into_text());
+        }
+        for (key, text) in dispatch.kept.borrow().iter() {
+            next.insert(format!("{KEPT}{key}"), text.clone());
+        }
+        next
+    }
+}
+
+/// A value that we wrote ourselves.  One that cannot be read is as good as none, and is told.
+fn parsed<T: serde::de::DeserializeOwned + Default>(key: &str, text: &str) -> T {
+    serde_json::from_str(text).unwrap_or_else(|error| {
+        log::warn!("cannot read state key `{key}`, starting anew: {error}");
+        T::default()
+    })
+}
