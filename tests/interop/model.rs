@@ -88,7 +88,7 @@ impl Model {
             .iter()
             .map(|(name, target)| json!({"job_name": name, "static_configs": [{"targets": [target]}]}));
         // JSON is YAML.
-        let text = Value::from_iter(jobs).to_string();
+        let text = jobs.collect::<Value>().to_string();
         self.sim.configure(application, &[("jobs", &text)]).expect("an option of the charm");
     }
 
@@ -201,7 +201,7 @@ impl Model {
 }
 
 /// What decides the order of hooks where Juju leaves it open; `INTEROP_SEED` chooses another one.
-#[expect(clippy::disallowed_methods, reason = "the seed of a test comes from its environment")]
+#[expect(clippy::disallowed_methods, clippy::print_stdout, reason = "a test takes and tells its seed")]
 fn seed() -> u64 {
     let seed =
         std::env::var("INTEROP_SEED").map_or(1, |text| text.parse().expect("a number in INTEROP_SEED"));
