@@ -5,11 +5,11 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::commit;
-use crate::dispatch::Finished;
 use crate::error::{ModelError, SimError};
 use crate::event::{Event, Exit};
+use crate::execute::{Finished, Input, Target};
 use crate::model::{Model, Unit};
-use crate::process::{Ended, Lookup, lookup};
+use crate::process::Ended;
 use crate::run::{Current, Purpose, Run};
 use crate::schema;
 use crate::sim::Sim;
@@ -71,13 +71,10 @@ impl Sim {
         let parameters = checked(&self.model, self.model.unit(&unit)?, name, parameters)?;
         let id = self.model.next_action();
         let purpose = Purpose::Action { id, name: name.to_owned(), parameters };
-        let path = match lookup(&self.agents.charm(&unit), "actions", name) {
-            Lookup::File(path) => Ok(path),
-            Lookup::Wrong(error) => Err(error),
-            Lookup::Missing => Err(format!("action not implemented on unit \"{unit}\"")),
-        };
+        let missing = || Err(format!("action not implemented on unit \"{unit}\""));
+        let target = self.target(&unit, "actions", name).unwrap_or_else(missing);
         let run = Run::new(&mut self.model, &unit, purpose);
-        let Finished { run, ended, server } = self.execute(run, path, &[], None)?;
+        let Finished { run, ended, server } = self.execute(run, target, Input::default())?;
         let (status, message) = match &ended {
             Err(error) => ("failed", error.clone()),
             Ok(Ended { exit: Exit::Code(0), .. }) => match commit::flush(&mut self.model, &run) {
@@ -174,8 +171,9 @@ impl Sim {
     }
 
     fn exec_run(&mut self, run: Run, script: &str) -> Result<ExecResult, SimError> {
-        let script = Some(script.as_bytes().to_vec());
-        let Finished { run, ended, server } = self.execute(run, Ok("/bin/bash".into()), &["-s"], script)?;
+        let input = Input { args: &["-s"], stdin: Some(script.as_bytes().to_vec()) };
+        let bash = Ok(Target::File("/bin/bash".into()));
+        let Finished { run, ended, server } = self.execute(run, bash, input)?;
         let flush_error = match &ended {
             Ok(Ended { exit: Exit::Code(_), .. }) => commit::flush(&mut self.model, &run).err(),
             Ok(Ended { exit, .. }) => Some(exit.to_string()),

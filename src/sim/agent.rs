@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use charms_reactive_core::UnitName;
 
 use crate::error::RunError;
+use crate::metadata::Charm;
 
 /// How long the path of a unix socket may be.
 const SOCKET_PATH_BYTES_MAX: usize = 107;
@@ -40,8 +41,8 @@ impl Agents {
     ) -> Result<Self, RunError> {
         let agents = Self { root };
         let tools = agents.tools();
-        make_folder(&tools)?;
         for name in names {
+            make_folder(&tools)?;
             let link = tools.join(name);
             // A folder that is kept has the links of the time before.
             let _ = fs::remove_file(&link);
@@ -80,25 +81,47 @@ impl Agents {
 
     /// Gives a unit its copy of a charm; an upgrade takes away what only the old charm had.
     ///
-    /// Files that the charm has made are kept.
+    /// Files that the charm has made are kept.  A charm in process without files has nothing to be copied.
     ///
     /// # Source
     ///
     /// `internal/charm/charmarchive.go`: files keep their exec bit, links stay.
-    pub(crate) fn deploy(&self, unit: &UnitName, new: &Path, old: Option<&Path>) -> Result<(), RunError> {
+    pub(crate) fn deploy(&self, unit: &UnitName, new: &Charm, old: Option<&Charm>) -> Result<(), RunError> {
         let target = self.charm(unit);
-        make_folder(&target)?;
         let mut fresh = BTreeSet::new();
-        copy_folder(new, &target, Path::new(""), &mut fresh)?;
-        if let Some(old) = old.filter(|old| *old != new) {
+        if new.is_copied {
+            make_folder(&target)?;
+            copy_folder(&new.folder, &target, Path::new(""), &mut fresh)?;
+        }
+        if let Some(old) = old.filter(|old| old.is_copied && (!new.is_copied || old.folder != new.folder)) {
             let mut stale = BTreeSet::new();
-            list_folder(old, Path::new(""), &mut stale)?;
+            list_folder(&old.folder, Path::new(""), &mut stale)?;
             for path in stale.difference(&fresh) {
                 // Already gone is as good.
                 let _ = fs::remove_file(target.join(path));
             }
         }
         Ok(())
+    }
+
+    /// Makes the charm directory of a unit, where it is not there.
+    pub(crate) fn make(&self, unit: &UnitName) -> Result<(), RunError> {
+        make_folder(&self.charm(unit))
+    }
+
+    /// A folder with these files, for a charm that has them as texts.
+    pub(crate) fn write_charm(
+        &self,
+        number: usize,
+        texts: &[(&'static str, String)],
+    ) -> Result<PathBuf, RunError> {
+        let folder = self.root.join("charms").join(number.to_string());
+        make_folder(&folder)?;
+        for (name, text) in texts {
+            let path = folder.join(name);
+            write_file(&path, text.as_bytes()).map_err(|source| RunError::Files { path, source })?;
+        }
+        Ok(folder)
     }
 
     /// Takes away everything of a unit that is gone.

@@ -27,6 +27,7 @@ use charms_reactive_hookcmd::program::{COMMANDS, Line as JujuLine};
 use charms_reactive_hookcmd::wire::{Call, Reply, STDIN_WANTED};
 use serde_json::Value;
 
+use crate::event::Exit;
 use crate::model::Model;
 use crate::run::Run;
 use crate::version::JujuVersion;
@@ -38,8 +39,8 @@ use output::Format;
 pub(crate) enum Reaction {
     /// It is answered.
     Reply(Reply),
-    /// It is not answered: the process of the charm is killed.
-    Kill,
+    /// It is not answered: the process of the charm is killed, which counts as this end.
+    Kill(Exit),
 }
 
 /// What a command gives when it ran well.
@@ -216,7 +217,7 @@ pub(crate) fn react(model: &mut Model, run: &mut Run, call: &Call) -> Reaction {
     let target = line.value("output").map(|file| Path::new(&call.dir).join(file));
     let outcome = (command.run)(&mut Asked { model, run, line, call });
     let stdout = match outcome {
-        Ok(Done::Kill) => return Reaction::Kill,
+        Ok(Done::Kill) => return Reaction::Kill(Exit::Rebooted),
         Ok(Done::Nothing) => String::new(),
         Ok(Done::Text(text)) => text,
         Ok(Done::Value(value)) => output::print(&value, format),
@@ -236,11 +237,11 @@ pub(crate) fn react(model: &mut Model, run: &mut Run, call: &Call) -> Reaction {
     done(0, stdout, warning)
 }
 
-fn done(code: i32, stdout: String, stderr: String) -> Reaction {
+pub(crate) fn done(code: i32, stdout: String, stderr: String) -> Reaction {
     Reaction::Reply(Reply::Done(Answer { code, stdout: stdout.into_bytes(), stderr: stderr.into_bytes() }))
 }
 
-fn error_line(text: &str) -> String {
+pub(crate) fn error_line(text: &str) -> String {
     format!("ERROR {text}\n")
 }
 

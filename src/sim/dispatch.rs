@@ -1,22 +1,17 @@
 //! Runs hooks: chooses one, has the charm run, keeps or drops what it staged.
 
-use std::path::PathBuf;
-use std::sync::mpsc::channel;
-
 use charms_reactive_core::{HookEvent, UnitName};
-use charms_reactive_hookcmd::wire::{Call, Reply};
 
-use crate::commands::{self, Reaction};
 use crate::commit;
-use crate::environment::{Places, environment};
 use crate::error::{ModelError, RunError, SimError};
-use crate::event::{Event, Exit, Stream};
-use crate::model::{Failed, Hook, Life, Model, StatusEntry};
-use crate::process::{Ended, Host, Lookup, ProcessError, Program, lookup};
+use crate::event::{Event, Exit};
+use crate::execute::{Finished, Input};
+use crate::model::{Failed, Hook, Model, StatusEntry};
+use crate::rule::Fate;
 use crate::run::{Purpose, Run};
 use crate::schedule;
-use crate::server::{Gate, Server};
 use crate::sim::Sim;
+use crate::snapshot;
 
 /// What came of a run of [`Sim::settle`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,14 +54,6 @@ pub enum Outcome {
     Requeued,
 }
 
-/// A process that ended, and what it staged.
-pub(crate) struct Finished {
-    pub(crate) run: Run,
-    /// How it ended; or why it could not be started.
-    pub(crate) ended: Result<Ended, String>,
-    pub(crate) server: Option<Server>,
-}
-
 impl Sim {
     /// Runs hooks until none is due.
     ///
@@ -104,9 +91,37 @@ impl Sim {
     ///
     /// A failed hook is run again only when nothing else is due, and not more often than the limit.
     pub fn step(&mut self) -> Result<Option<HookRun>, SimError> {
+        for _ in 0..self.settings.hooks_max {
+            let Some((unit, hook)) = self.choose() else { return Ok(None) };
+            let fate = self.rules.judge_hook(&unit, &hook.event.to_string());
+            if self.befall(&unit, &fate)? {
+                // The world is another one: what is due may be, too.
+                continue;
+            }
+            return self.run_hook(&unit, &hook, fate).map(Some);
+        }
+        let hooks = self.settings.hooks_max;
+        Err(RunError::Unsettled { hooks, last: "a rule that changes the model before every hook".to_owned() }
+            .into())
+    }
+
+    /// The hook that comes next.
+    fn choose(&mut self) -> Option<(UnitName, Hook)> {
         let names: Vec<UnitName> = self.model.units.keys().cloned().collect();
+        for application in self.model.applications.keys().cloned().collect::<Vec<_>>() {
+            // A lease that nobody holds is claimed by the next who asks.
+            self.model.elect(&application);
+        }
         for name in &names {
             self.model.synchronize_scopes(name);
+        }
+        if let Some(name) = self.interrupted.take()
+            && let Some(unit) = self.model.units.get(&name)
+            && let [hook] = schedule::due(&self.model, unit).as_slice()
+        {
+            // The agent that comes back does first what it was at; nothing is drawn, so that what follows
+            // is what would have followed.
+            return Some((name, hook.clone()));
         }
         let due = self.model.units.values().map(|unit| (unit.name.clone(), schedule::due(&self.model, unit)));
         let due: Vec<(UnitName, Vec<Hook>)> = due.filter(|(_, hooks)| !hooks.is_empty()).collect();
@@ -117,11 +132,23 @@ impl Sim {
         });
         let mut due = if due.is_empty() { failed.collect() } else { due };
         if due.is_empty() {
-            return Ok(None);
+            return None;
         }
         let (unit, mut hooks) = due.swap_remove(self.model.random.index(due.len()));
         let hook = hooks.swap_remove(self.model.random.index(hooks.len()));
-        self.run_hook(&unit, &hook).map(Some)
+        Some((unit, hook))
+    }
+
+    /// Does what a rule wants done before a hook, and tells whether it wanted anything.
+    fn befall(&mut self, unit: &UnitName, fate: &Fate) -> Result<bool, SimError> {
+        match fate {
+            Fate::Run | Fate::FailCommit(_) | Fate::LoseCommit => return Ok(false),
+            Fate::Reboot => self.operator().reboot(&unit.to_string())?,
+            Fate::Upgrade(source) => self.upgrade(unit.application().as_str(), source.clone())?,
+            Fate::LoseUnit => self.lose_unit(&unit.to_string())?,
+            Fate::Change(change) => change.apply(&mut self.operator(), unit),
+        }
+        Ok(true)
     }
 
     /// What an operator does about a unit in error: the failed hook is run again at once, or is given up
@@ -136,7 +163,7 @@ impl Sim {
             return Err(ModelError::NotInError { name: unit }.into());
         };
         if retry {
-            return self.run_hook(&unit, &failed.hook).map(Some);
+            return self.run_hook(&unit, &failed.hook, Fate::Run).map(Some);
         }
         self.done(&unit, &failed.hook);
         Ok(None)
@@ -149,7 +176,7 @@ impl Sim {
         }
     }
 
-    fn run_hook(&mut self, unit: &UnitName, hook: &Hook) -> Result<HookRun, SimError> {
+    fn run_hook(&mut self, unit: &UnitName, hook: &Hook, fate: Fate) -> Result<HookRun, SimError> {
         self.prepare(unit, hook)?;
         let run = Run::new(&mut self.model, unit, Purpose::Hook(hook.clone()));
         let (name, about) = (run.name(), run.about());
@@ -162,12 +189,8 @@ impl Sim {
         };
         // Asked again right before the hook: leadership may have gone while it waited for its retry.
         let is_void = hook.event == HookEvent::LeaderElected && !self.model.is_leader(unit);
-        let found = match lookup(&self.agents.charm(unit), "hooks", &name) {
-            Lookup::Missing => None,
-            _ if is_void => None,
-            found => Some(found),
-        };
-        let Some(found) = found else {
+        let found = self.target(unit, "hooks", &name).filter(|_| !is_void);
+        let Some(target) = found else {
             let (unit_name, hook_name) = (unit.clone(), name.clone());
             self.model.journal.record(Event::HookSkipped {
                 unit: unit_name,
@@ -177,14 +200,15 @@ impl Sim {
             self.done(unit, hook);
             return Ok(result(Outcome::Skipped, 0));
         };
-        let path = match found {
-            Lookup::File(path) => Ok(path),
-            Lookup::Wrong(error) => Err(error),
-            Lookup::Missing => unreachable!("taken out above"),
-        };
-        let finished = self.execute(run, path, &[], None)?;
+        self.rules.count_hook();
+        let before = self.traces.is_some().then(|| snapshot::held_back(&self.model));
+        let finished = self.execute(run, target, Input::default())?;
         let commands = finished.run.commands;
-        let outcome = self.end_hook(finished, unit, hook)?;
+        let outcome = self.end_hook(finished, unit, hook, fate)?;
+        if let (Some(before), Some(traces), false) = (before, &mut self.traces, outcome == Outcome::Committed)
+        {
+            traces.push_str(&before.difference(&snapshot::held_back(&self.model)));
+        }
         Ok(result(outcome, commands))
     }
 
@@ -206,21 +230,28 @@ impl Sim {
         if hook.event == HookEvent::UpgradeCharm {
             let new = self.model.application(unit.application())?.charm.clone();
             let old = self.model.unit(unit)?.charm.clone();
-            self.agents.deploy(unit, &new.folder, Some(&old.folder))?;
+            self.agents.deploy(unit, &new, Some(&old))?;
             self.model.unit_mut(unit)?.charm = new;
         }
         Ok(())
     }
 
     /// Keeps or drops what a hook staged, and closes its socket.
-    fn end_hook(&mut self, finished: Finished, unit: &UnitName, hook: &Hook) -> Result<Outcome, SimError> {
+    fn end_hook(
+        &mut self,
+        finished: Finished,
+        unit: &UnitName,
+        hook: &Hook,
+        fate: Fate,
+    ) -> Result<Outcome, SimError> {
         const SIGKILL: i32 = 9;
         const SIGTERM: i32 = 15;
         let Finished { run, ended, server } = finished;
         let exit = ended.as_ref().ok().map(|ended| ended.exit);
         let outcome = match (&ended, exit) {
             (Err(error), _) => Outcome::Failed { error: error.clone() },
-            (Ok(_), Some(Exit::Code(0))) => match commit::flush(&mut self.model, &run) {
+            (Ok(_), Some(Exit::Code(0))) if matches!(fate, Fate::LoseCommit) => Outcome::Requeued,
+            (Ok(_), Some(Exit::Code(0))) => match flushed(&mut self.model, &run, fate) {
                 Ok(()) => Outcome::Committed,
                 Err(error) => Outcome::Failed { error },
             },
@@ -241,7 +272,15 @@ impl Sim {
                     unit.failed = Some(Failed { hook: hook.clone(), attempts, error: error.clone() });
                 }
             }
-            Outcome::Requeued | Outcome::Skipped => {}
+            Outcome::Requeued => {
+                // The agent comes back and goes on where it was.
+                if let Some(unit) = self.model.units.get_mut(unit) {
+                    unit.failed = None;
+                    unit.queued = Some(hook.clone());
+                }
+                self.interrupted = Some(unit.clone());
+            }
+            Outcome::Skipped => {}
         }
         let error = match &outcome {
             Outcome::Failed { error } => Some(error.clone()),
@@ -257,109 +296,12 @@ impl Sim {
         self.close(server, &run)?;
         Ok(outcome)
     }
-
-    /// Waits for the clients of a run's socket.
-    pub(crate) fn close(&self, server: Option<Server>, run: &Run) -> Result<(), RunError> {
-        let Some(server) = server else { return Ok(()) };
-        let waited = self.settings.connection_limit;
-        server.close(waited).map_err(|open| RunError::ConnectionLeft {
-            unit: run.unit.clone(),
-            hook: run.name(),
-            open,
-            waited,
-        })
-    }
-
-    /// Runs a file for `run`, with a socket of its own, and answers its hook commands.
-    pub(crate) fn execute(
-        &mut self,
-        run: Run,
-        path: Result<PathBuf, String>,
-        args: &'static [&'static str],
-        stdin: Option<Vec<u8>>,
-    ) -> Result<Finished, RunError> {
-        let (unit, hook, about) = (run.unit.clone(), run.name(), run.about());
-        self.model.journal.record(Event::HookStarted { unit: unit.clone(), hook: hook.clone(), about });
-        let path = match path {
-            Ok(path) => path,
-            Err(error) => return Ok(Finished { run, ended: Err(error), server: None }),
-        };
-        let charm = self.agents.charm(&unit);
-        let socket = self.agents.socket(&unit)?;
-        let tools = self.agents.tools();
-        let places =
-            Places { charm: &charm, socket: &socket, tools: &tools, path_tail: &self.settings.path_tail };
-        let program = Program {
-            path,
-            args,
-            stdin,
-            environment: environment(&self.model, &run, places),
-            folder: charm,
-            limit: self.settings.hook_limit,
-        };
-        let (sender, messages) = channel();
-        let gate = Gate {
-            context_id: run.context_id.clone(),
-            names: commands::names(self.model.juju).collect(),
-            says_hook_command: self.model.juju.says_hook_command(),
-        };
-        let server = Server::open(&socket, gate, sender.clone())?;
-        let mut context = Context { model: &mut self.model, run };
-        let ended = match program.run(&sender, &messages, &mut context) {
-            Ok(ended) => Ok(ended),
-            Err(ProcessError::Start(error)) => Err(error),
-            Err(ProcessError::Wait(source)) => return Err(RunError::Wait { unit, hook, source }),
-        };
-        Ok(Finished { run: context.run, ended, server: Some(server) })
-    }
-
-    /// The unit, when it can run something that is no hook.
-    pub(crate) fn runnable(&self, unit: &str) -> Result<UnitName, SimError> {
-        let name = UnitName::parse(unit)?;
-        let unit = self.model.unit(&name)?;
-        if !unit.is_installed || unit.life == Life::Dead {
-            return Err(ModelError::NotInstalled { name }.into());
-        }
-        Ok(name)
-    }
 }
 
-/// The model and the run, while the process of the run asks for things.
-struct Context<'a> {
-    model: &'a mut Model,
-    run: Run,
-}
-
-impl Host for Context<'_> {
-    fn call(&mut self, call: &Call) -> Reaction {
-        self.model.journal.hold();
-        let reaction = commands::react(self.model, &mut self.run, call);
-        let told = match &reaction {
-            Reaction::Reply(Reply::Done(answer)) => {
-                self.run.commands += 1;
-                Some(Event::CommandRun {
-                    unit: self.run.unit.clone(),
-                    name: call.command.clone(),
-                    args: call.args.clone(),
-                    code: answer.code,
-                    stdout: answer.stdout.clone(),
-                    stderr: answer.stderr.clone(),
-                })
-            }
-            // The caller makes the same call again, with its standard input.
-            Reaction::Reply(Reply::Refused(_)) | Reaction::Kill => None,
-        };
-        self.model.journal.release(told);
-        reaction
-    }
-
-    fn refused(&mut self, name: String, text: String) {
-        let unit = self.run.unit.clone();
-        self.model.journal.record(Event::CallRefused { unit, name, text });
-    }
-
-    fn line(&mut self, stream: Stream, line: String) {
-        let unit = self.run.unit.clone();
-        self.model.journal.record(Event::Output { unit, stream, line });
+/// Makes what a run staged visible, unless that is to fail.
+fn flushed(model: &mut Model, run: &Run, fate: Fate) -> Result<(), String> {
+    match fate {
+        Fate::FailCommit(reason) => Err(reason),
+        _ => commit::flush(model, run),
     }
 }

@@ -64,38 +64,56 @@
 //! - One thread owns the model; the socket's threads only carry messages to it.
 //! - Nothing of the caller's environment reaches a charm.
 
+/// Hook commands with types, for charms in process.
+pub mod hookcmd {
+    pub use charms_reactive_core::{Databag, EndpointName, RelationId, UnitName, WorkloadStatus};
+    pub use charms_reactive_hookcmd::{Answer, CommandError, Commands, HookCommands, Request};
+}
+
 mod action;
 mod agent;
 mod base64;
 mod builder;
+mod charm;
 mod commands;
 mod commit;
 mod dispatch;
 mod environment;
 mod error;
 mod event;
+mod every_command;
+mod execute;
+mod host;
 mod metadata;
 mod model;
+mod operator;
 mod process;
 mod random;
+mod rule;
 mod run;
 mod schedule;
 mod schema;
 mod secret;
 mod server;
 mod sim;
+mod snapshot;
 mod status;
 mod transcript;
 mod version;
 
 pub use action::{ActionResult, ExecResult};
 pub use builder::Builder;
+pub use charm::{CharmSource, Environment, InProcess};
 pub use charms_reactive_hookcmd::commands::Party;
 pub use dispatch::{HookRun, Outcome, Settled};
 pub use error::{ModelError, RunError, SimError};
 pub use event::{Event, Exit, Stream};
+pub use every_command::{Broken, Covered, every_command};
 pub use metadata::CharmError;
 pub use model::{Life, StatusEntry};
+pub use operator::Operator;
+pub use rule::{Boundary, Change, Command, Fate, RuleGuard, Verdict};
 pub use sim::{FailedHook, Sim, UnitView};
+pub use snapshot::Snapshot;
 pub use status::{ApplicationStatus, RelationStatus, Status, UnitStatus};
 pub use version::{JujuVersion, VersionError};

@@ -3,6 +3,7 @@
 //! Only what changes how a model behaves is read; texts for humans are skipped.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -11,6 +12,8 @@ use charms_reactive_core::{EndpointName, EndpointSpec, Metadata, NameError, Opti
 use indexmap::IndexMap;
 use serde::Deserialize;
 use serde_json::{Map, Value};
+
+use crate::charm::Function;
 
 /// Why a directory is not a charm.
 #[derive(Debug, thiserror::Error)]
@@ -89,7 +92,7 @@ pub enum CharmError {
 }
 
 /// A charm, as the model needs to know it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Charm {
     /// Name, endpoints, options, names of actions.
     pub(crate) metadata: Metadata,
@@ -101,6 +104,10 @@ pub(crate) struct Charm {
     pub(crate) bindings: BTreeSet<String>,
     /// The directory it was read from.
     pub(crate) folder: PathBuf,
+    /// What is run in place of files, for a charm in process.
+    pub(crate) function: Option<Function>,
+    /// Whether each unit has a copy of the directory.
+    pub(crate) is_copied: bool,
 }
 
 #[derive(Deserialize)]
@@ -143,6 +150,12 @@ struct OptionFile {
     #[serde(rename = "type")]
     kind: Option<String>,
     default: Option<Value>,
+}
+
+impl fmt::Debug for Charm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Charm").field("metadata", &self.metadata).finish_non_exhaustive()
+    }
 }
 
 impl Charm {
@@ -190,6 +203,8 @@ impl Charm {
             actions: actions.into_iter().collect(),
             bindings: file.extra_bindings.unwrap_or_default().into_keys().collect(),
             folder: folder.to_owned(),
+            function: None,
+            is_copied: true,
         })
     }
 

@@ -28,7 +28,7 @@ use crate::secret::Secret;
 use crate::version::JujuVersion;
 
 /// Everything that Juju's controller and agents know.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Model {
     pub(crate) juju: JujuVersion,
     pub(crate) name: String,

@@ -9,10 +9,9 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use charms_reactive_hookcmd::wire::Call;
-
 use crate::commands::Reaction;
 use crate::event::{Exit, Stream};
+use crate::host::Host;
 use crate::server::Message;
 
 /// How long the streams may stay open after the process has ended.
@@ -90,16 +89,6 @@ pub(crate) struct Ended {
     pub(crate) stderr: Vec<u8>,
 }
 
-/// Who is asked while the process runs.
-pub(crate) trait Host {
-    /// A hook command wants an answer.
-    fn call(&mut self, call: &Call) -> Reaction;
-    /// The socket refused a request.
-    fn refused(&mut self, name: String, text: String);
-    /// The process wrote a line.
-    fn line(&mut self, stream: Stream, line: String);
-}
-
 /// A failure to start, as the reason why the hook failed, or to watch, as an error of the system.
 #[derive(Debug)]
 pub(crate) enum ProcessError {
@@ -133,7 +122,7 @@ impl Program {
         &self,
         sender: &Sender<Message>,
         messages: &Receiver<Message>,
-        host: &mut impl Host,
+        host: &mut Host,
     ) -> Result<Ended, ProcessError> {
         let mut child = self.spawn().map_err(|error| {
             ProcessError::Start(format!("cannot start `{}`: {error}", self.path.display()))
@@ -162,11 +151,11 @@ impl Program {
     }
 
     #[expect(clippy::disallowed_methods, reason = "a time limit for a real process")]
-    fn watch<H: Host>(
+    fn watch(
         &self,
         child: &mut Child,
         messages: &Receiver<Message>,
-        watch: &mut Watch<'_, H>,
+        watch: &mut Watch<'_>,
     ) -> io::Result<Exit> {
         const PAUSE_MIN: Duration = Duration::from_micros(50);
         const PAUSE_MAX: Duration = Duration::from_millis(5);
@@ -179,10 +168,10 @@ impl Program {
             match messages.recv_timeout(wait) {
                 Ok(message) => {
                     pause = PAUSE_MIN;
-                    if watch.take(message) == Next::Kill {
+                    if let Next::Kill(exit) = watch.take(message) {
                         child.kill()?;
                         child.wait()?;
-                        return Ok(Exit::Rebooted);
+                        return Ok(exit);
                     }
                     if watch.streams_open > 0 {
                         continue;
@@ -224,27 +213,26 @@ fn read(mut pipe: impl Read + Send + 'static, stream: Stream, messages: Sender<M
     });
 }
 
-#[derive(PartialEq, Eq)]
 enum Next {
     Go,
-    Kill,
+    Kill(Exit),
 }
 
 /// What is known of a running process.
-struct Watch<'a, H> {
-    host: &'a mut H,
+struct Watch<'a> {
+    host: &'a mut Host,
     stdout: Lines,
     stderr: Lines,
     streams_open: u8,
 }
 
-impl<H: Host> Watch<'_, H> {
+impl Watch<'_> {
     fn take(&mut self, message: Message) -> Next {
         match message {
             Message::Call { call, reply } => match self.host.call(&call) {
                 // The client has gone when it was killed while it waited.
                 Reaction::Reply(answer) => drop(reply.send(answer)),
-                Reaction::Kill => return Next::Kill,
+                Reaction::Kill(exit) => return Next::Kill(exit),
             },
             Message::Refused { name, text } => self.host.refused(name, text),
             Message::Chunk { stream, bytes } => {

@@ -6,7 +6,7 @@
 ///
 /// `SplitMix64` (Steele, Lea, Flood: "Fast splittable pseudorandom number generators").  Written out
 /// here because a printed seed must replay after any update of a library.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Random {
     state: u64,
 }

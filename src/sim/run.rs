@@ -77,6 +77,8 @@ pub(crate) struct ActionOutcome {
 pub(crate) struct Run {
     pub(crate) unit: UnitName,
     pub(crate) purpose: Purpose,
+    /// The hook's or action's name; `juju-exec` for a script.
+    pub(crate) hook: String,
     pub(crate) context_id: String,
     pub(crate) current: Option<Current>,
     pub(crate) views: BTreeMap<u32, View>,
@@ -101,8 +103,10 @@ impl Run {
             Purpose::Action { name, .. } => name.clone(),
             Purpose::Exec => "run-commands".to_owned(),
         };
+        let hook = if matches!(purpose, Purpose::Exec) { "juju-exec".to_owned() } else { name.clone() };
         let mut run = Self {
             unit: unit.clone(),
+            hook,
             context_id: format!("{unit}-{name}-{digits}"),
             current: None,
             views: BTreeMap::new(),
@@ -119,11 +123,7 @@ impl Run {
 
     /// The hook's or action's name; `juju-exec` for a script.
     pub(crate) fn name(&self) -> String {
-        match &self.purpose {
-            Purpose::Hook(hook) => hook.event.to_string(),
-            Purpose::Action { name, .. } => name.clone(),
-            Purpose::Exec => "juju-exec".to_owned(),
-        }
+        self.hook.clone()
     }
 
     /// What a hook is about, in words: `db:3 wordpress/1`.

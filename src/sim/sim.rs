@@ -1,7 +1,7 @@
 //! A simulation: what an operator can do, and what can be looked at.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -11,10 +11,13 @@ use tempfile::TempDir;
 
 use crate::agent::Agents;
 use crate::builder::Builder;
+use crate::charm::{CharmSource, InProcess, Yaml};
 use crate::error::{ModelError, SimError};
 use crate::event::Event;
 use crate::metadata::Charm;
 use crate::model::{Life, Model, StatusEntry};
+use crate::operator::Operator;
+use crate::rule::{Boundary, Command, Fate, RuleGuard, Rules, Verdict};
 use crate::status::{Status, open_ports};
 use crate::transcript::transcript;
 
@@ -43,6 +46,13 @@ pub struct Sim {
     pub(crate) model: Model,
     pub(crate) agents: Agents,
     pub(crate) settings: Settings,
+    pub(crate) rules: Rules,
+    /// The unit whose agent was interrupted in a hook, and comes back to it.
+    pub(crate) interrupted: Option<UnitName>,
+    /// What rolled back hooks left behind, where somebody watches.
+    pub(crate) traces: Option<String>,
+    /// How many charms were given as texts.
+    charms_written: usize,
     _temporary: Option<TempDir>,
 }
 
@@ -87,15 +97,34 @@ impl Sim {
     }
 
     pub(crate) fn new(model: Model, agents: Agents, settings: Settings, temporary: Option<TempDir>) -> Self {
-        Self { model, agents, settings, _temporary: temporary }
+        Self {
+            model,
+            agents,
+            settings,
+            rules: Rules::default(),
+            interrupted: None,
+            traces: None,
+            charms_written: 0,
+            _temporary: temporary,
+        }
     }
 
-    /// Deploys the charm in a folder under a name, with some units; the first one leads.
+    /// A simulation with this seed, for charms in process; [`Sim::builder`] has more to choose.
     ///
-    /// Each unit gets a copy.  The folder itself is needed again when a unit is added later.
-    pub fn deploy(&mut self, name: &str, charm: impl AsRef<Path>, units: u32) -> Result<(), SimError> {
+    /// # Panics
+    ///
+    /// When the system gives no temporary folder.
+    pub fn from_seed(seed: u64) -> Self {
+        Builder::default().seed(seed).build().expect("a temporary folder can be made")
+    }
+
+    /// Deploys a charm under a name, with some units; the first one leads.
+    ///
+    /// The charm is a folder, of which each unit gets a copy (the folder itself is needed again when a
+    /// unit is added later), or a function of this program: [`InProcess`].
+    pub fn deploy(&mut self, name: &str, charm: impl Into<CharmSource>, units: u32) -> Result<(), SimError> {
         let name = ApplicationName::parse(name)?;
-        let charm = Charm::read(charm.as_ref())?;
+        let charm = self.read(charm.into())?;
         self.model.add_application(&name, charm)?;
         for _ in 0..units {
             self.add_unit(name.as_str())?;
@@ -103,11 +132,29 @@ impl Sim {
         Ok(())
     }
 
+    /// Reads a charm.
+    fn read(&mut self, source: CharmSource) -> Result<Charm, SimError> {
+        let InProcess { yaml, function, files } = match source {
+            CharmSource::Folder(folder) => return Ok(Charm::read(&folder)?),
+            CharmSource::InProcess(charm) => charm,
+        };
+        let folder = match yaml {
+            Yaml::Folder(folder) => folder,
+            Yaml::Texts(texts) => {
+                self.charms_written += 1;
+                self.agents.write_charm(self.charms_written, &texts)?
+            }
+        };
+        let charm = Charm::read(&folder)?;
+        let is_copied = files.is_some();
+        Ok(Charm { function: Some(function), is_copied, folder: files.unwrap_or(folder), ..charm })
+    }
+
     /// Adds a unit to an application.
     pub fn add_unit(&mut self, application: &str) -> Result<UnitName, SimError> {
         let unit = self.model.add_unit(&ApplicationName::parse(application)?)?;
         let charm = Rc::clone(&self.model.unit(&unit)?.charm);
-        self.agents.deploy(&unit, &charm.folder, None)?;
+        self.agents.deploy(&unit, &charm, None)?;
         Ok(unit)
     }
 
@@ -151,9 +198,9 @@ impl Sim {
     }
 
     /// Gives an application another charm; each unit takes it over with its next hook.
-    pub fn upgrade(&mut self, application: &str, charm: impl AsRef<Path>) -> Result<(), SimError> {
+    pub fn upgrade(&mut self, application: &str, charm: impl Into<CharmSource>) -> Result<(), SimError> {
         let name = ApplicationName::parse(application)?;
-        let charm = Rc::new(Charm::read(charm.as_ref())?);
+        let charm = Rc::new(self.read(charm.into())?);
         for relation in self.model.relations.values() {
             let end = relation.end(&name);
             let is_kept = |end: &crate::model::End| {
@@ -168,6 +215,45 @@ impl Sim {
         self.model.application_mut(&name)?.upgrade(charm);
         self.model.add_peer_relations(&name);
         Ok(())
+    }
+
+    /// A hand on the model, for what happens to it besides hooks: reboots, other addresses, lost units.
+    pub fn operator(&mut self) -> Operator<'_> {
+        Operator::new(&mut self.model)
+    }
+
+    /// Loses a unit with its machine: no hook of it runs any more, others see it depart.
+    pub fn lose_unit(&mut self, unit: &str) -> Result<(), SimError> {
+        self.operator().lose_unit(unit)?;
+        self.agents.remove(&UnitName::parse(unit)?);
+        Ok(())
+    }
+
+    /// Has `judge` say of every hook command what becomes of it, until the guard is dropped.
+    ///
+    /// Of several rules, the first that says something else than [`Verdict::Run`] counts.
+    pub fn rule(&mut self, judge: impl FnMut(&Command<'_>) -> Verdict + 'static) -> RuleGuard {
+        self.rules.add_command(judge)
+    }
+
+    /// Has `judge` say of every hook what becomes of it, until the guard is dropped.
+    pub fn hook_rule(&mut self, judge: impl FnMut(&Boundary<'_>) -> Fate + 'static) -> RuleGuard {
+        self.rules.add_hook(judge)
+    }
+
+    /// Has every hook that does not end well looked at for what it left behind.
+    pub(crate) fn watch_rollbacks(&mut self) {
+        self.traces = Some(String::new());
+    }
+
+    /// What hooks left behind that did not end well.
+    pub(crate) fn traces(&self) -> &str {
+        self.traces.as_deref().unwrap_or_default()
+    }
+
+    /// How many hook commands were asked for so far.
+    pub fn commands_asked(&self) -> usize {
+        self.rules.commands_asked()
     }
 
     /// Has the timer of `update-status` fire for a unit; the hook runs when nothing else is due.

@@ -1,5 +1,8 @@
 //! Everything that is tested across crates: one program, a module for each topic.
 
+mod every_command;
+#[path = "../support/layout.rs"]
+mod layout;
 mod readme;
 mod scrape_jobs;
 mod tidy;

@@ -7,8 +7,7 @@ use std::path::Path;
 use charms_reactive_sim::{JujuVersion, Sim};
 use serde_json::{Value, json};
 
-#[path = "../support/layout.rs"]
-mod layout;
+use super::layout;
 
 const NODE: &str = "- job_name: node\n  static_configs:\n    - targets: ['10.0.0.5:9100']\n";
 const BOTH: &str = "- job_name: node\n  static_configs:\n    - targets: ['10.0.0.5:9100']\n- job_name: disk\n  scheme: https\n";

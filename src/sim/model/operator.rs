@@ -119,7 +119,7 @@ impl Model {
     }
 
     /// Gives an application without a leader one: its living unit with the lowest number.
-    fn elect(&mut self, name: &ApplicationName) {
+    pub(crate) fn elect(&mut self, name: &ApplicationName) {
         let Some(application) = self.applications.get(name) else { return };
         if application.leader.is_some() {
             return;
@@ -154,6 +154,14 @@ impl Model {
         }
         self.make_leader(unit.application(), Some(unit.clone()));
         Ok(())
+    }
+
+    /// Has a unit lose leadership to nobody.
+    pub(crate) fn depose(&mut self, unit: &UnitName) {
+        if let Some(unit) = self.units.get_mut(unit) {
+            unit.is_leader_shown = false;
+        }
+        self.make_leader(unit.application(), None);
     }
 
     /// Relates two endpoints, each written as `application` or `application:endpoint`.

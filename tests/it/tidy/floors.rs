@@ -23,6 +23,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "charms-reactive-runtime",
         ],
     ),
+    ("charms-reactive-testkit", &["charms-reactive", "charms-reactive-sim"]),
     ("prometheus-manual", &["charms-reactive-core", "charms-reactive-runtime"]),
     ("prometheus-scrape-jobs", &["charms-reactive", "prometheus-manual"]),
     ("charms-reactive-cli", &["charms-reactive-core", "charms-reactive-hookcmd", "charms-reactive-sim"]),

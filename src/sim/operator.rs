@@ -1,0 +1,122 @@
+//! What can be done to a model at any moment, also while a charm runs.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+
+use charms_reactive_core::{ApplicationName, UnitName};
+use charms_reactive_hookcmd::commands::Party;
+
+use crate::error::{ModelError, SimError};
+use crate::model::{Life, Model};
+
+/// A hand on the model: what operators, other charms and bad luck can do to it at any moment.
+///
+/// [`crate::Sim::operator`] gives one, and so does a fault in the middle of a hook.
+#[derive(Debug)]
+pub struct Operator<'a> {
+    model: &'a mut Model,
+}
+
+impl<'a> Operator<'a> {
+    pub(crate) fn new(model: &'a mut Model) -> Self {
+        Self { model }
+    }
+
+    /// Has another unit lead its application.
+    pub fn set_leader(&mut self, unit: &str) -> Result<(), SimError> {
+        Ok(self.model.set_leader(&UnitName::parse(unit)?)?)
+    }
+
+    /// Takes leadership from a unit that has it.
+    ///
+    /// The living unit after it leads; where there is none, nobody does, and the unit may claim it again
+    /// before its next hook.
+    pub fn lose_leadership(&mut self, unit: &UnitName) {
+        if !self.model.is_leader(unit) {
+            return;
+        }
+        let others: Vec<UnitName> = self
+            .model
+            .units_of(unit.application())
+            .filter(|other| other.life == Life::Alive && other.name != *unit)
+            .map(|other| other.name.clone())
+            .collect();
+        match others.iter().find(|other| *other > unit).or(others.first()) {
+            Some(other) => self.model.set_leader(other).expect("a living unit may lead"),
+            None => self.model.depose(unit),
+        }
+    }
+
+    /// Sets options from texts, which are read by the options' types; all or none.
+    pub fn configure(&mut self, application: &str, options: &[(&str, &str)]) -> Result<(), SimError> {
+        let application = ApplicationName::parse(application)?;
+        Ok(self.model.application_mut(&application)?.configure(options)?)
+    }
+
+    /// Has a unit go, through its last hooks.
+    pub fn remove_unit(&mut self, unit: &str) -> Result<(), SimError> {
+        Ok(self.model.remove_unit(&UnitName::parse(unit)?)?)
+    }
+
+    /// Has a relation go, through the last hooks of its units.
+    pub fn remove_relation(&mut self, relation: u32) -> Result<(), SimError> {
+        Ok(self.model.remove_relation(relation)?)
+    }
+
+    /// Relates two endpoints, as [`crate::Sim::relate`] does.
+    pub fn relate(&mut self, one: &str, other: &str) -> Result<u32, SimError> {
+        self.model.relate(one, other)
+    }
+
+    /// Writes a key of a databag as its owner would, at once; an empty text removes it.
+    pub fn write_databag(
+        &mut self,
+        relation: u32,
+        party: &Party,
+        key: &str,
+        text: &str,
+    ) -> Result<(), SimError> {
+        self.model.relation(relation)?;
+        self.model.write_databag(relation, party, &BTreeMap::from([(key.to_owned(), text.to_owned())]));
+        Ok(())
+    }
+
+    /// Has the machine of a unit restart: once the unit has started, `start` comes again.
+    pub fn reboot(&mut self, unit: &str) -> Result<(), SimError> {
+        let unit = self.model.unit_mut(&UnitName::parse(unit)?)?;
+        unit.is_rebooted = unit.is_started;
+        Ok(())
+    }
+
+    /// Gives a unit another address, which `config-changed` and its databags will tell.
+    pub fn change_address(&mut self, unit: &UnitName) {
+        let taken: Vec<Ipv4Addr> = self.model.units.values().map(|unit| unit.address).collect();
+        let Some(unit) = self.model.units.get_mut(unit) else { return };
+        // 10.2.0.0 and on: machines are given addresses in 10.1.
+        let free = (0x0a02_0001_u32..).map(Ipv4Addr::from_bits).find(|address| !taken.contains(address));
+        unit.address = free.expect("there are more addresses than units");
+    }
+
+    /// Takes back every right to read a secret, but its owner's.
+    pub fn revoke_secret(&mut self, id: &str) {
+        let id = id.strip_prefix("secret:").unwrap_or(id);
+        if let Some(secret) = self.model.secrets.get_mut(id) {
+            secret.grants.clear();
+        }
+    }
+
+    /// The ids of all secrets.
+    pub fn secrets(&self) -> Vec<String> {
+        self.model.secrets.keys().map(|id| format!("secret:{id}")).collect()
+    }
+
+    /// Loses a unit with its machine: no hook of it runs any more, others see it depart.
+    pub fn lose_unit(&mut self, unit: &str) -> Result<(), SimError> {
+        let name = UnitName::parse(unit)?;
+        if !self.model.units.contains_key(&name) {
+            return Err(ModelError::NoUnit { name }.into());
+        }
+        self.model.drop_unit(&name);
+        Ok(())
+    }
+}

@@ -1,0 +1,219 @@
+//! All of a model that a charm can leave behind, as lines that can be compared.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use charms_reactive_core::Databag;
+
+use crate::model::Model;
+use crate::sim::Sim;
+
+/// What charms have left behind: databags, states, ports, secrets, statuses, versions, files.
+///
+/// # Shape
+///
+/// One sorted line for each thing; ids that are drawn by chance (UUIDs, ids of secrets) are replaced by
+/// `<id>`, so that two runs that differ in nothing else are equal.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Snapshot {
+    lines: Vec<String>,
+}
+
+impl Snapshot {
+    /// The lines.
+    pub fn lines(&self) -> impl Iterator<Item = &str> {
+        self.lines.iter().map(String::as_str)
+    }
+
+    /// What `other` has and this has not (`+`), and the other way round (`-`); empty for equal ones.
+    pub fn difference(&self, other: &Self) -> String {
+        let count = |lines: &[String]| {
+            let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+            for line in lines {
+                *counts.entry(line.clone()).or_default() += 1;
+            }
+            counts
+        };
+        let (old, new) = (count(&self.lines), count(&other.lines));
+        let more = |one: &BTreeMap<String, usize>, two: &BTreeMap<String, usize>, sign: char| {
+            one.iter()
+                .filter(|(line, count)| two.get(*line).copied().unwrap_or_default() < **count)
+                .map(|(line, _)| format!("{sign} {line}\n"))
+                .collect::<String>()
+        };
+        more(&old, &new, '-') + &more(&new, &old, '+')
+    }
+
+    fn new(lines: impl IntoIterator<Item = String>) -> Self {
+        let mut lines: Vec<String> = lines.into_iter().map(|line| without_ids(&line)).collect();
+        lines.sort();
+        Self { lines }
+    }
+}
+
+impl fmt::Display for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.lines.iter().try_for_each(|line| writeln!(f, "{line}"))
+    }
+}
+
+impl Sim {
+    /// What charms have left behind in the model and in their folders.
+    ///
+    /// Files of a charm as it was deployed are left out.
+    pub fn snapshot(&self) -> Snapshot {
+        let mut lines = held(&self.model);
+        lines.extend(shown(&self.model));
+        for (name, unit) in &self.model.units {
+            let own = unit.charm.is_copied.then_some(unit.charm.folder.as_path());
+            let folder = self.agents.charm(name);
+            let mut files = Vec::new();
+            list(&folder, &folder, &mut files);
+            for path in files {
+                lines.extend(file(&folder, &path, own).map(|text| format!("file {name} {text}")));
+            }
+        }
+        Snapshot::new(lines)
+    }
+}
+
+/// What Juju holds back until a hook has ended well: databags, unit states, ports, secrets.
+pub(crate) fn held_back(model: &Model) -> Snapshot {
+    Snapshot::new(held(model))
+}
+
+fn held(model: &Model) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut bag = |number: u32, owner: &dyn fmt::Display, databag: &Databag| {
+        lines.extend(databag.iter().map(|(key, text)| format!("databag {number} {owner} {key} = {text:?}")));
+    };
+    for (number, relation) in &model.relations {
+        for (unit, content) in &relation.unit_bags {
+            bag(*number, unit, &content.databag);
+        }
+        for (application, content) in &relation.application_bags {
+            bag(*number, application, &content.databag);
+        }
+    }
+    for (name, unit) in &model.units {
+        lines.extend(unit.state.iter().map(|(key, text)| format!("state {name} {key} = {text:?}")));
+        let ports: BTreeSet<String> = unit.ports.iter().map(|(range, _)| range.to_string()).collect();
+        lines.extend(ports.iter().map(|port| format!("port {name} {port}")));
+        for tracked in unit.tracked.values() {
+            lines.push(format!("tracked {name} {:?} revision {}", tracked.label, tracked.revision));
+        }
+    }
+    for secret in model.secrets.values() {
+        lines.push(format!("secret {secret:?}"));
+    }
+    lines
+}
+
+fn shown(model: &Model) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (name, application) in &model.applications {
+        let leader = application.leader.as_ref().map_or_else(|| "nobody".to_owned(), ToString::to_string);
+        lines.push(format!("application {name}: {:?}, led by {leader}", application.life));
+        if let Some(status) = &application.status {
+            lines.push(format!("status {name} {}: {}", status.status, status.message));
+        }
+        lines.extend(
+            application.leader_settings.iter().map(|(key, text)| format!("leader {name} {key} = {text:?}")),
+        );
+    }
+    for (name, unit) in &model.units {
+        lines.push(format!("unit {name}: {:?} at {}", unit.life, unit.address));
+        let error = unit.error_text().map(|text| format!(", {text}")).unwrap_or_default();
+        lines.push(format!("status {name} {}: {}{error}", unit.workload.status, unit.workload.message));
+        lines.push(format!("version {name} {}", unit.workload_version));
+    }
+    lines
+}
+
+fn list(folder: &Path, top: &Path, found: &mut Vec<PathBuf>) {
+    // A charm in process has no folder before it writes a file.
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        let path = entry.path();
+        if path.is_dir() && !path.is_symlink() {
+            list(&path, top, found);
+        } else if let Ok(below) = path.strip_prefix(top) {
+            found.push(below.to_owned());
+        }
+    }
+}
+
+/// A file as a line; none for one that is as it was deployed.
+fn file(folder: &Path, below: &Path, own: Option<&Path>) -> Option<String> {
+    let path = folder.join(below);
+    let (content, mode) = (fs::read(&path).ok()?, fs::metadata(&path).ok()?.permissions().mode() & 0o777);
+    if own.is_some_and(|own| fs::read(own.join(below)).is_ok_and(|original| original == content)) {
+        return None;
+    }
+    Some(format!("{} ({mode:o}) {:?}", below.display(), String::from_utf8_lossy(&content)))
+}
+
+/// The text with `<id>` for each UUID and each id of a secret.
+fn without_ids(text: &str) -> String {
+    let mut clean = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(letter) = rest.chars().next() {
+        if let Some(length) = id_length(rest, clean.chars().next_back()) {
+            clean.push_str("<id>");
+            rest = &rest[length..];
+        } else {
+            clean.push(letter);
+            rest = &rest[letter.len_utf8()..];
+        }
+    }
+    clean
+}
+
+/// How long the id is that `text` begins with, when it begins with one.
+fn id_length(text: &str, before: Option<char>) -> Option<usize> {
+    const UUID: usize = 36;
+    const SECRET: usize = 20;
+    if before.is_some_and(|letter| letter.is_ascii_alphanumeric()) {
+        return None;
+    }
+    let head = text.as_bytes();
+    let is_uuid = head.len() >= UUID
+        && head[..UUID].iter().enumerate().all(|(at, byte)| match at {
+            8 | 13 | 18 | 23 => *byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        });
+    let end = text.bytes().take_while(u8::is_ascii_alphanumeric).count();
+    let is_secret = end == SECRET
+        && head[..end].iter().all(|byte| byte.is_ascii_digit() || (b'a'..=b'v').contains(byte))
+        && head[..end].iter().any(u8::is_ascii_digit);
+    if is_uuid { Some(UUID) } else { is_secret.then_some(SECRET) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_that_are_drawn_by_chance_do_not_count() {
+        for (text, expected) in [
+            ("request_3f2a4a8e-5b1c-4d2e-8f3a-0123456789ab = 1", "request_<id> = 1"),
+            ("uri secret:9m4e2mr0ui3e8a215n4g", "uri secret:<id>"),
+            ("10.1.0.1/32", "10.1.0.1/32"),
+            ("a-long-word-that-is-no-id-at-all-but-text", "a-long-word-that-is-no-id-at-all-but-text"),
+            ("größer 3f2a4a8e-5b1c-4d2e-8f3a-0123456789abcd", "größer <id>cd"),
+        ] {
+            assert_eq!(without_ids(text), expected);
+        }
+    }
+
+    #[test]
+    fn a_difference_names_what_is_more_on_either_side() {
+        let snapshot = |lines: &[&str]| Snapshot::new(lines.iter().map(ToString::to_string));
+        let (one, two) = (snapshot(&["a", "b", "b"]), snapshot(&["b", "c"]));
+        assert_eq!(one.difference(&two), "- a\n- b\n+ c\n");
+        assert_eq!(one.difference(&one), "");
+    }
+}

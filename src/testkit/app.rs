@@ -1,0 +1,60 @@
+//! A charm of ours in a model: as a function, or as its program.
+
+use std::path::{Path, PathBuf};
+
+use charms_reactive::{App, Context};
+use charms_reactive_sim::hookcmd::HookCommands;
+use charms_reactive_sim::{CharmSource, Environment, InProcess};
+
+/// In which way a charm is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// As a function of the test: fast, and the same to the byte for the same seed.
+    InProcess,
+    /// As the program that Juju would run: the truth.
+    Program,
+}
+
+/// A charm, given as the function that makes its [`App`].
+#[derive(Clone, Copy, Debug)]
+#[must_use]
+pub struct AppCharm {
+    app: fn() -> App,
+}
+
+/// The charm that `app` makes, to be run in process.
+///
+/// The app is made anew for each dispatch, as a process would.
+pub fn in_process(app: fn() -> App) -> AppCharm {
+    AppCharm { app }
+}
+
+impl AppCharm {
+    /// With `metadata.yaml`, `config.yaml` and `actions.yaml` from a folder: usually
+    /// `env!("CARGO_MANIFEST_DIR")`.
+    pub fn folder(self, folder: impl Into<PathBuf>) -> InProcess {
+        let Self { app } = self;
+        InProcess::from_folder(folder, move |commands, environment| dispatch(app, commands, environment))
+    }
+
+    /// With this text as `metadata.yaml`.
+    pub fn metadata(self, text: impl Into<String>) -> InProcess {
+        let Self { app } = self;
+        InProcess::from_yaml(text, move |commands, environment| dispatch(app, commands, environment))
+    }
+
+    /// In either mode: its YAML files are in `yaml`; `program` is the folder of the packed charm.
+    pub fn source(self, mode: Mode, yaml: impl AsRef<Path>, packed: impl AsRef<Path>) -> CharmSource {
+        match mode {
+            Mode::InProcess => self.folder(yaml.as_ref()).into(),
+            Mode::Program => packed.as_ref().into(),
+        }
+    }
+}
+
+/// One dispatch, as the charm's `main` would run it.
+fn dispatch(app: fn() -> App, commands: Box<dyn HookCommands>, environment: &Environment) -> i32 {
+    let variable = |name: &str| environment.var(name).map(str::to_owned);
+    let Ok(context) = Context::read(variable, environment.seed()) else { return 1 };
+    i32::from(charms_reactive::dispatch(&app(), commands, context).is_err())
+}
