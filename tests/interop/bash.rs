@@ -83,11 +83,11 @@ fn forms_of_the_field(requirer: Language) {
                     .to_string(),
             ),
             // Beyond ASCII, not escaped.
-            ("request_kühe", request("kühe", "größe 😀")),
+            ("request_kühe", request("kühe", "größe")),
         ],
     );
     model.settle();
-    assert_eq!(names(&model), ["größe 😀-kühe", "lxd/m-m_web_0", "nulls-nulls", "short-1a2b3c4d"]);
+    assert_eq!(names(&model), ["größe-kühe", "lxd/m-m_web_0", "nulls-nulls", "short-1a2b3c4d"]);
     for id in ["m_web_0", "1a2b3c4d", "nulls", "kühe"] {
         assert_eq!(answer(&model, relation, id), Some(json!({"reason": null, "success": true})), "{id}");
     }
