@@ -32,8 +32,11 @@ pub struct Certificates {
 #[non_exhaustive]
 pub enum JobsError {
     /// The option is no YAML, or more than anybody needs.
-    #[error("option `jobs`: {0}")]
-    Yaml(#[from] YamlError),
+    #[error("option `jobs`: {problem}")]
+    Yaml {
+        /// What is wrong with it.
+        problem: YamlError,
+    },
     /// The option is YAML, but no list.
     #[error("option `jobs` is {found}, expected a YAML list of scrape jobs")]
     NoList {
@@ -108,7 +111,7 @@ impl Certificates {
 
 /// The jobs of option `jobs`; none where it is empty.
 pub fn parse(text: &str) -> Result<Vec<ScrapeJob>, JobsError> {
-    let items = match yaml::parse(text)? {
+    let items = match yaml::parse(text).map_err(|problem| JobsError::Yaml { problem })? {
         Value::Null => Vec::new(),
         Value::Array(items) => items,
         other => return Err(JobsError::NoList { found: kind(&other) }),
@@ -194,7 +197,8 @@ mod tests {
         let error = Certificates::new("hello", "", "").err().expect("no PEM");
         assert_eq!(
             error.to_string(),
-            "option `ca-cert`: no PEM block found, expected a certificate in PEM form (`-----BEGIN CERTIFICATE-----` ...)"
+            "option `ca-cert`: no PEM block found, expected a certificate in PEM form (`-----BEGIN CERTIFICATE-----` ...) \
+             on lines of its own"
         );
     }
 }

@@ -60,10 +60,8 @@ fn register(hook: &mut Hook) -> Result<(), HandlerError> {
     plain.all_departed_units().clear();
     match configured(&config, &prometheus) {
         Ok((jobs, certificates)) => {
-            for job in &jobs {
-                registration(&prometheus, job, &certificates).send()?;
-            }
-            prometheus.only_jobs(jobs.iter().map(|job| job.name.as_str()))?;
+            let all: Vec<_> = jobs.iter().map(|job| registration(&prometheus, job, &certificates)).collect();
+            prometheus.register_only(&all)?;
             hook.status(report::status(&jobs, &prometheus)?);
         }
         Err(problem) => hook.status(Blocked(problem.to_string())),

@@ -47,6 +47,7 @@ pub(crate) fn table(
                 .iter()
                 .filter(|answer| answer.is_current && answer.id == request.id && answer.relation == *relation)
                 .map(|answer| match &answer.summary {
+                    None if !answer.is_readable => format!("no readable answer from {}", answer.unit),
                     None => format!("accepted by {}", answer.unit),
                     Some(reason) => format!("refused by {}: {reason}", answer.unit),
                 })

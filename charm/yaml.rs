@@ -39,6 +39,8 @@ pub enum YamlError {
 ///
 /// [`YamlError`]: beyond the limits, not valid, a key twice in a map, a key that is no text, a tag.
 pub fn parse(text: &str) -> Result<Value, YamlError> {
+    // What some editors put before the first character.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if text.len() > BYTES_MAX {
         return Err(YamlError::TooLong { bytes: text.len() });
     }

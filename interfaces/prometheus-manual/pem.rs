@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+/// How long the label of a block may be; the longest in use have about half of that.
+const LABEL_BYTES_MAX: usize = 40;
+
 /// What a PEM text should hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PemKind {
@@ -54,7 +57,9 @@ impl fmt::Display for PemError {
             }
         };
         match self {
-            Self::Missing { kind } => write!(f, "no PEM block found, expected {}", expected(kind)),
+            Self::Missing { kind } => {
+                write!(f, "no PEM block found, expected {} on lines of its own", expected(kind))
+            }
             Self::Label { found, kind } => write!(f, "found a block `{found}`, expected {}", expected(kind)),
             Self::Broken { label } => {
                 write!(f, "the block `{label}` is broken, expected base64 up to `-----END {label}-----`")
@@ -76,9 +81,10 @@ pub fn check(text: &str, kind: PemKind) -> Result<(), PemError> {
     let mut found = 0;
     let mut lines = text.lines().map(str::trim);
     while let Some(line) = lines.next() {
-        let Some(label) = line.strip_prefix("-----BEGIN ").and_then(|rest| rest.strip_suffix("-----")) else {
-            continue;
-        };
+        let label = line.strip_prefix("-----BEGIN ").and_then(|rest| rest.strip_suffix("-----"));
+        // A block whose line ends were lost has the whole key on the line of its label: no label is taken
+        // from it, so that no message repeats it.
+        let Some(label) = label.filter(|label| is_label(label)) else { continue };
         let broken = || PemError::Broken { label: label.to_owned() };
         let end = format!("-----END {label}-----");
         let mut body = String::new();
@@ -102,6 +108,12 @@ pub fn check(text: &str, kind: PemKind) -> Result<(), PemError> {
         found += 1;
     }
     if found == 0 { Err(PemError::Missing { kind }) } else { Ok(()) }
+}
+
+/// Whether a text can be the label of a block.
+fn is_label(text: &str) -> bool {
+    text.len() <= LABEL_BYTES_MAX
+        && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b' ' || byte.is_ascii_digit())
 }
 
 fn is_base64(text: &str) -> bool {
@@ -152,6 +164,18 @@ mod tests {
                 error.to_string(),
                 "the block `CERTIFICATE` is broken, expected base64 up to `-----END CERTIFICATE-----`"
             );
+        }
+    }
+
+    #[test]
+    fn a_key_whose_line_ends_were_lost_is_not_repeated() {
+        for joint in [" ", "", "\t"] {
+            let text = block("PRIVATE KEY", BODY).trim_end().replace('\n', joint);
+            for kind in [PemKind::PrivateKey, PemKind::Certificates] {
+                let error = check(&text, kind).expect_err("one line");
+                assert_eq!(error, PemError::Missing { kind });
+                assert!(!error.to_string().contains("MIIB"), "{error}");
+            }
         }
     }
 

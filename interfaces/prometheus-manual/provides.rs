@@ -1,5 +1,7 @@
 //! The side with metrics: registers jobs.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use charms_reactive_core::{ApplicationName, Flag, RelationId, Role, UnitName};
 use charms_reactive_runtime::exchange::{
     Entry, ExchangeError, RequestId, Requester, note_response, response_problem,
@@ -120,32 +122,53 @@ impl PrometheusManualProvides {
         self.withdraw_all(|request| request.job_name == job_name)
     }
 
-    /// Takes back every job but these: together they are all that is registered.
-    pub fn only_jobs<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Result<(), ExchangeError> {
-        let names: Vec<&str> = names.into_iter().collect();
-        self.withdraw_all(|request| !names.contains(&request.job_name.as_str()))
+    /// Registers these jobs on every relation, and takes back all others: together they are all there is.
+    ///
+    /// # Errors
+    ///
+    /// As [`Registration::send`], before anything is published.
+    pub fn register_only(&self, jobs: &[Registration<'_>]) -> Result<(), RegisterError> {
+        for job in jobs {
+            job.check()?;
+        }
+        for relation in &self.endpoint.relations().map_err(ExchangeError::from)? {
+            let registered = self.requests_on(relation)?;
+            let mut kept = BTreeSet::new();
+            for job in jobs {
+                let id = job.id(&registered);
+                kept.insert(id.clone());
+                self.create_with_id(relation, id, job.request.clone())?;
+            }
+            for other in registered.iter().filter(|request| !kept.contains(&request.id)) {
+                self.withdraw(other)?;
+            }
+        }
+        Ok(())
     }
 
     fn withdraw_all(&self, matches: impl Fn(&JobRequest) -> bool) -> Result<(), ExchangeError> {
         for request in self.find_all(matches)? {
             self.withdraw(&request)?;
         }
-        self.manage_availability()
+        Ok(())
     }
 
-    /// The jobs that a Prometheus refused as they are now, in order of relations, then of units.
+    /// The jobs that a Prometheus refused as they are now, or answered with nonsense, in order of relations, then of units.
     ///
     /// Goes by what is remembered: costs one hook command a relation, however many units there are.
     pub fn refusals(&self) -> Result<Vec<Refusal>, ExchangeError> {
         let requests = self.requests()?;
+        let name_of = |request: &Entry<JobRequest>| {
+            ((request.relation.relation_id().clone(), request.id.clone()), request.job_name.clone())
+        };
+        let names: BTreeMap<_, _> = requests.iter().map(name_of).collect();
         let mut refusals = Vec::new();
         for answer in self.answers()?.into_iter().filter(|answer| answer.is_current) {
-            let is_for = |request: &&Entry<JobRequest>| {
-                request.id == answer.id && *request.relation.relation_id() == answer.relation
-            };
-            if let (Some(request), Some(reason)) = (requests.iter().find(is_for), answer.summary) {
+            let name = names.get(&(answer.relation.clone(), answer.id.clone()));
+            let unreadable = || (!answer.is_readable).then(|| "its answer cannot be read".to_owned());
+            if let (Some(name), Some(reason)) = (name, answer.summary.clone().or_else(unreadable)) {
                 refusals.push(Refusal {
-                    job_name: request.job_name.clone(),
+                    job_name: name.clone(),
                     relation: answer.relation,
                     unit: answer.unit,
                     reason,
@@ -227,24 +250,31 @@ impl<'a> Registration<'a> {
                 self.send_to(relation)?;
             }
         }
-        Ok(self.side.manage_availability()?)
+        Ok(())
     }
 
     fn send_to(&self, relation: &Relation) -> Result<(), ExchangeError> {
+        let registered = self.side.requests_on(relation)?;
+        let id = self.id(&registered);
+        let is_other = |request: &&Entry<JobRequest>| {
+            request.job_name == self.request.job_name && request.id != id && self.is_shared
+        };
+        for other in registered.iter().filter(is_other) {
+            self.side.withdraw(other)?;
+        }
+        self.side.create_with_id(relation, id.clone(), self.request.clone()).map(drop)
+    }
+
+    /// The UUID of the job on a relation with these jobs: the one it has, or a new one.
+    fn id(&self, registered: &[Entry<JobRequest>]) -> RequestId {
         let name = &self.request.job_name;
-        let is_same = |request: &JobRequest| request.job_name == *name;
-        if !self.is_shared {
-            return self.side.create_or_update(relation, self.request.clone(), is_same).map(drop);
+        if self.is_shared {
+            let context = self.side.endpoint.context();
+            let model = context.model_uuid.as_deref().unwrap_or_default();
+            return RequestId::of(&[model, context.unit.application().as_str(), name]);
         }
-        let context = self.side.endpoint.context();
-        let model = context.model_uuid.as_deref().unwrap_or_default();
-        let id = RequestId::of(&[model, context.unit.application().as_str(), name]);
-        for other in self.side.requests_on(relation)? {
-            if is_same(&other.value) && other.id != id {
-                self.side.withdraw(&other)?;
-            }
-        }
-        self.side.create_with_id(relation, id, self.request.clone()).map(drop)
+        let found = registered.iter().find(|request| request.job_name == *name);
+        found.map_or_else(|| self.side.new_id(), |found| found.id.clone())
     }
 
     /// Checks the job without registering it.
@@ -253,9 +283,12 @@ impl<'a> Registration<'a> {
     }
 }
 
+/// How much of a job's name a message repeats.
+const NAME_CHARS_MAX: usize = 60;
+
 /// Checks a job and its certificates, on either side.
 pub(crate) fn check_request(request: &JobRequest) -> Result<(), RegisterError> {
-    let name = || request.job_name.clone();
+    let name = || request.job_name.chars().take(NAME_CHARS_MAX).collect::<String>();
     let wrong = |problem| RegisterError::Job { name: name(), problem };
     job::check_name(&request.job_name).map_err(wrong)?;
     let Some(data) = request.job_data.as_object() else {

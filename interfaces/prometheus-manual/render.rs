@@ -48,8 +48,7 @@ impl Rendered {
             if let Err(error) = job.check() {
                 // Whoever reads the reason knows which job it is about.
                 let text = error.to_string();
-                let reason = text.strip_prefix(&format!("job `{}`: ", job.request.job_name));
-                let reason = reason.unwrap_or(&text).to_owned();
+                let reason = text.split_once("`: ").map_or(&*text, |(_, reason)| reason).to_owned();
                 rendered.refused.push((job, reason));
             } else if !names.insert(job.final_name()) {
                 let reason = format!("job `{}` is there already, from another relation", job.final_name());

@@ -92,9 +92,7 @@ impl Job {
 
     fn respond(&self, response: &JobResponse) -> Result<(), ExchangeError> {
         let side = PrometheusManualRequires { endpoint: self.endpoint.clone() };
-        side.respond(&self.request, response)?;
-        side.toggle_job_flags();
-        Ok(())
+        side.respond(&self.request, response)
     }
 }
 

@@ -120,7 +120,11 @@ pub trait Commands: HookCommands {
     /// The options that have a value, set or default.
     fn config_get(&mut self) -> Result<Map<String, Value>, CommandError> {
         let request = Request::new("config-get", ["--all", "--format=json"]);
-        Ok(self.json::<Option<Map<String, Value>>>(&request)?.unwrap_or_default())
+        // Without options Juju answers `{}`.  No answer at all must not be taken for no options.
+        let answer = self.checked(&request)?;
+        let options: Option<_> = serde_json::from_slice(&answer.stdout)
+            .map_err(|source| CommandError::Answer { command: request.to_string(), source })?;
+        Ok(options.unwrap_or_default())
     }
 
     /// Whether this unit leads; true is a promise for thirty seconds.
@@ -197,7 +201,7 @@ pub trait Commands: HookCommands {
     /// Adds to the result of the running action; dots in a key make maps.
     fn action_set(&mut self, results: &BTreeMap<String, String>) -> Result<(), CommandError> {
         let request = results.iter().fold(Request::new("action-set", []), |request, (key, value)| {
-            request.arg(format!("{key}={}", clipped(value)))
+            request.arg(format!("{key}={}", clipped(&printable(value))))
         });
         self.run(&request)
     }
@@ -247,12 +251,27 @@ impl<T: HookCommands + ?Sized> Commands for T {}
 fn with_text(request: Request, texts: &[&str]) -> Request {
     let is_like_flag = texts.iter().any(|text| text.starts_with('-'));
     let request = if is_like_flag { request.arg("--") } else { request };
-    texts.iter().fold(request, |request, text| request.arg(*text))
+    texts.iter().fold(request, |request, text| request.arg(printable(text)))
 }
 
-/// A text without line ends: `juju status` shows one line.
+/// How long a status may be: `juju status` shows one line.
+const STATUS_CHARS_MAX: usize = 500;
+
+/// A text on one line, of a length that can be read.
 fn one_line(text: &str) -> String {
-    text.split(['\n', '\r']).map(str::trim).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+    let parts = text.split(['\n', '\r']).map(str::trim).filter(|part| !part.is_empty());
+    let line = parts.collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(STATUS_CHARS_MAX) {
+        Some((end, _)) => format!("{}...", &line[..end]),
+        None => line,
+    }
+}
+
+/// A text without control characters: no program takes a NUL as part of an argument, and no terminal
+/// should be told what to do by a databag.
+fn printable(text: &str) -> String {
+    let is_wanted = |character: char| !character.is_control() || matches!(character, '\n' | '\t');
+    text.chars().map(|character| if is_wanted(character) { character } else { '\u{fffd}' }).collect()
 }
 
 /// The first part of `text` that fits into one argument, cut between characters.

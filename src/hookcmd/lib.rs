@@ -110,6 +110,16 @@ pub enum CommandError {
 }
 
 impl CommandError {
+    /// Whether Juju said that there is nothing: the relation is gone, or the unit never came.
+    ///
+    /// # Source
+    ///
+    /// `settings not found` in `A/uniter.go` of Juju.
+    pub fn is_nothing_there(&self) -> bool {
+        let is_settings = matches!(self, Self::Refused { stderr, .. } if stderr.to_lowercase().contains("settings not found"));
+        is_settings || self.is_relation_not_found()
+    }
+
     /// Whether Juju said that the relation is not there (any more).
     ///
     /// # Source

@@ -117,7 +117,7 @@ impl OptionKey {
 #[derive(Clone)]
 pub(crate) struct Binding {
     pub(crate) name: EndpointName,
-    pub(crate) make: fn(Endpoint) -> Box<dyn Manage>,
+    pub(crate) make: fn(Endpoint) -> Rc<dyn Manage>,
 }
 
 /// What a charm is to Juju, and which types implement its interfaces; `charm!` makes it.
@@ -137,7 +137,7 @@ impl Charm {
     #[must_use]
     pub fn endpoint<T: Interface>(mut self, key: EndpointKey<T>) -> Self {
         self.metadata.endpoints.push(key.spec());
-        self.bindings.push(Binding { name: key.name(), make: |endpoint| Box::new(T::new(endpoint)) });
+        self.bindings.push(Binding { name: key.name(), make: |endpoint| Rc::new(T::new(endpoint)) });
         self
     }
 }

@@ -28,16 +28,21 @@ pub(crate) fn commit(dispatch: &Dispatch, state: &State) -> Result<bool, Dispatc
     for (name, work) in plan.after_files.drain(..) {
         crate::dispatch::caught(&name, work)?;
     }
-    let next = state.next(dispatch);
+    let next = state.next(dispatch, &plan);
     has_effects |= next != state.saved;
     for (relation, is_application, changes) in dispatch.model.unwritten() {
         has_effects = true;
-        dispatch.model.commands().relation_set(&relation, is_application, &changes)?;
+        match dispatch.model.commands().relation_set(&relation, is_application, &changes) {
+            Err(error) if error.is_relation_not_found() => {
+                log::warn!("publishing nothing on `{relation}`: {error}")
+            }
+            result => result?,
+        }
     }
     commit_ports(dispatch, &plan)?;
     let context = &dispatch.context;
     state.store.save(&mut *dispatch.model.commands(), &context.charm_dir, &context.id, &state.saved, next)?;
-    Ok(commit_unheld(dispatch, &plan)? || has_effects)
+    Ok(commit_unheld(dispatch, &plan, state)? || has_effects)
 }
 
 fn commit_ports(dispatch: &Dispatch, plan: &Plan) -> Result<(), CommandError> {
@@ -59,20 +64,20 @@ fn commit_ports(dispatch: &Dispatch, plan: &Plan) -> Result<(), CommandError> {
 }
 
 /// What Juju shows at once, whatever becomes of the dispatch; tells whether there was any of it.
-fn commit_unheld(dispatch: &Dispatch, plan: &Plan) -> Result<bool, CommandError> {
+fn commit_unheld(dispatch: &Dispatch, plan: &Plan, state: &State) -> Result<bool, CommandError> {
+    let mut shown = Shown::read(&dispatch.context);
     let mut has_shown = false;
-    if plan.status().is_some() || plan.application_status.is_some() || plan.workload_version.is_some() {
-        let mut shown = Shown::read(&dispatch.context);
-        let mut commands = dispatch.model.commands();
-        if let Some(status) = plan.status() {
-            has_shown |= shown.show_unit(&mut **commands, status)?;
-        }
-        if let Some(status) = &plan.application_status {
-            has_shown |= shown.show_application(&mut **commands, status)?;
-        }
-        if let Some(version) = &plan.workload_version {
-            has_shown |= shown.tell_version(&mut **commands, version)?;
-        }
+    // Without a new status, the one of before: a dispatch that failed may have shown another.  But what
+    // Juju itself has just shown stays.
+    let status = plan.status().cloned().or_else(|| state.status().filter(|_| !shown.is_by_juju()));
+    if let Some(status) = status {
+        has_shown |= shown.show_unit(&mut **dispatch.model.commands(), &status)?;
+    }
+    if let Some(status) = &plan.application_status {
+        has_shown |= shown.show_application(&mut **dispatch.model.commands(), status)?;
+    }
+    if let Some(version) = &plan.workload_version {
+        has_shown |= shown.tell_version(&mut **dispatch.model.commands(), version)?;
     }
     let mut commands = dispatch.model.commands();
     if !plan.results.is_empty() {

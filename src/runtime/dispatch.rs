@@ -13,6 +13,7 @@ use crate::Hook;
 use crate::context::Context;
 use crate::file::FileError;
 use crate::handler::{Handler, HandlerError};
+use crate::interface::Manage;
 use crate::model::Model;
 use crate::plan::Plan;
 use crate::record::RelationRecord;
@@ -93,6 +94,10 @@ pub(crate) struct Dispatch {
     /// What the charm itself keeps between dispatches.
     pub(crate) kept: RefCell<BTreeMap<String, String>>,
     pub(crate) plan: RefCell<Plan>,
+    /// What manages the flags of each endpoint.
+    pub(crate) managers: RefCell<Vec<(EndpointName, Rc<dyn Manage>)>>,
+    /// The endpoints whose flags may have to change before the next handler runs.
+    stale: RefCell<BTreeSet<EndpointName>>,
     /// Whether a flag was cleared since a batch of handlers was last tested.
     is_retest_due: Cell<bool>,
     /// What went wrong where nothing could be returned.
@@ -114,6 +119,8 @@ impl Dispatch {
             records: RefCell::default(),
             kept: RefCell::default(),
             plan: RefCell::default(),
+            managers: RefCell::default(),
+            stale: RefCell::default(),
             is_retest_due: Cell::new(false),
             fault: RefCell::default(),
             drawn: Cell::new(0),
@@ -149,6 +156,25 @@ impl Dispatch {
         for followed in clears {
             self.change(&followed, false, depth + 1);
         }
+    }
+
+    /// Notes that the flags of an endpoint's interface may have to change.
+    pub(crate) fn flags_are_stale(&self, endpoint: &EndpointName) {
+        self.stale.borrow_mut().insert(endpoint.clone());
+    }
+
+    /// Lets interfaces bring their flags up to date where something of theirs changed.
+    pub(crate) fn refresh_flags(&self) -> Result<(), DispatchError> {
+        let stale = std::mem::take(&mut *self.stale.borrow_mut());
+        let managers = self.managers.borrow().clone();
+        for (endpoint, manager) in managers.iter().filter(|(endpoint, _)| stale.contains(endpoint)) {
+            manager
+                .manage_flags()
+                .map_err(|source| DispatchError::Interface { endpoint: endpoint.clone(), source })?;
+        }
+        // What they published themselves they have taken into account.
+        self.stale.borrow_mut().clear();
+        Ok(())
     }
 
     /// The relation that this hook says is gone.
@@ -277,6 +303,7 @@ fn run_round<'a>(
 fn run_handler(hook: &mut Hook, handler: &Handler) -> Result<(), DispatchError> {
     log::debug!("running handler `{}`: {}", handler.name, handler.condition);
     caught(handler.name, || (handler.run)(hook))?;
+    hook.dispatch.refresh_flags()?;
     hook.dispatch.take_fault()
 }
 

@@ -42,7 +42,7 @@ use entry::{is_exchange_key, note_own};
 
 use crate::dispatch::Dispatch;
 use crate::endpoint::Endpoint;
-use crate::record::{Facts, RelationRecord, facts_of};
+use crate::record::{Fact, Facts, RelationRecord, facts_of};
 use crate::relation::Relation;
 
 /// What one side may ask or answer: an object of JSON.
@@ -106,11 +106,24 @@ fn records(endpoint: &Endpoint) -> Result<Vec<(RelationId, RelationRecord)>, Com
     Ok(dispatch.records_of(name).filter(|(_, record)| !record.broken).collect())
 }
 
-/// Publishes `text` under `key`; an empty one removes the key.
+/// Publishes `text` under `key`; an empty one removes the key.  Costs the same however many keys there
+/// are, but for the first of a dispatch.
 fn publish(relation: &Relation, key: &str, text: &str) -> Result<(), CommandError> {
     let (dispatch, id) = (&relation.dispatch, relation.relation_id());
+    if !dispatch.model.has_own(id) {
+        own_databag(dispatch, id)?;
+    }
     dispatch.model.set_own(id, false, key, text)?;
-    own_databag(dispatch, id).map(drop)
+    let mut records = dispatch.records.borrow_mut();
+    let own = &mut records.entry(id.clone()).or_default().own;
+    if text.is_empty() {
+        own.remove(key);
+    } else {
+        own.insert(key.to_owned(), Fact::new(text, note_own(key, text)));
+    }
+    drop(records);
+    dispatch.flags_are_stale(id.endpoint());
+    Ok(())
 }
 
 /// The facts of each remote unit of a relation, in order of the units.

@@ -49,6 +49,6 @@ pub use handler::HandlerError;
 pub use hook::Hook;
 pub use interface::{Interface, Manage};
 pub use log_buffer::LOG_BYTES_MAX;
-pub use record::{DEPARTED_BYTES_MAX, DEPARTED_UNITS_MAX, RECORD_BYTES_MAX};
+pub use record::{DEPARTED_BYTES_MAX, DEPARTED_UNITS_MAX, RECORD_BYTES_MAX, RECORDS_BYTES_MAX};
 pub use run::{dispatch, run};
 pub use store::{Store, StoreError, VALUE_BYTES_MAX};

@@ -81,15 +81,15 @@ impl Model {
 
     /// A databag of the other side.
     ///
-    /// One that Juju refuses to show (a unit that never came, a relation that is gone) is empty; the
-    /// refusal is logged.
+    /// That of a unit that never came, or of a relation that is gone, is empty; it is logged.  Every other
+    /// failure is one: taken for an empty databag, it would be believed for good.
     pub(crate) fn databag(&self, relation: &RelationId, party: &Party) -> Result<Rc<Databag>, CommandError> {
         let key = (relation.clone(), party.clone());
         if let Some(known) = self.answers.borrow().databags.get(&key) {
             return Ok(known.clone());
         }
         let databag = match self.commands().relation_get(relation, party) {
-            Err(error @ CommandError::Refused { .. }) => {
+            Err(error) if error.is_nothing_there() => {
                 log::warn!("reading no data from `{relation}`: {error}");
                 Databag::new()
             }
@@ -103,6 +103,11 @@ impl Model {
     /// Our unit's databag, or our application's, as it shall be.
     pub(crate) fn own(&self, relation: &RelationId, is_application: bool) -> Result<Databag, CommandError> {
         self.with_own(relation, is_application, |own| own.wanted.clone())
+    }
+
+    /// Whether our unit's databag was read in this dispatch.
+    pub(crate) fn has_own(&self, relation: &RelationId) -> bool {
+        self.answers.borrow().own.contains_key(&(relation.clone(), false))
     }
 
     /// Puts `text` under `key` of one of our own databags; an empty text removes the key.

@@ -12,8 +12,14 @@ pub const DEPARTED_UNITS_MAX: usize = 100;
 /// How many bytes of last data are kept for one departed unit; beyond, only its name is.
 pub const DEPARTED_BYTES_MAX: usize = 16 * 1024;
 
-/// How long the record of one relation may become.  Juju takes 65,536 bytes a value.
-pub const RECORD_BYTES_MAX: usize = 60_000;
+/// How long the record of one relation may become.
+pub const RECORD_BYTES_MAX: usize = 8 * PART_BYTES_MAX;
+
+/// How long all records of a unit may become together.  Juju takes 2 MiB of state in all.
+pub const RECORDS_BYTES_MAX: usize = 1024 * 1024;
+
+/// How long one value may become.  Juju takes 65,536 bytes.
+pub(crate) const PART_BYTES_MAX: usize = 60_000;
 
 /// What is remembered of one key of a databag: whether it changed can be told, its text cannot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,7 +80,8 @@ pub(crate) struct Departed {
 ///
 /// # Shape
 ///
-/// One key of the unit state, `relation/<relation id>`, JSON:
+/// One key of the unit state, `relation/<relation id>`, JSON; what is beyond [`PART_BYTES_MAX`] goes on in
+/// `relation/<relation id>/1`, and so on:
 ///
 /// ```json
 /// {"application":"prometheus",
@@ -138,11 +145,24 @@ impl RelationRecord {
         self.broken && self.departed.is_empty()
     }
 
+    /// The record as texts to be put together again, one of `count` records, forgetting what does not fit.
+    pub(crate) fn into_parts(self, count: usize) -> Vec<String> {
+        let text = self.into_text(RECORD_BYTES_MAX.min(RECORDS_BYTES_MAX / count.max(1)));
+        let mut parts = Vec::new();
+        let mut rest = text.as_str();
+        while !rest.is_empty() {
+            let (part, behind) = rest.split_at(rest.floor_char_boundary(PART_BYTES_MAX));
+            parts.push(part.to_owned());
+            rest = behind;
+        }
+        parts
+    }
+
     /// The record as text, forgetting what does not fit.
-    pub(crate) fn into_text(mut self) -> String {
+    fn into_text(mut self, bytes_max: usize) -> String {
         loop {
             let text = serde_json::to_string(&self).expect("a record is JSON");
-            let excess = text.len().saturating_sub(RECORD_BYTES_MAX);
+            let excess = text.len().saturating_sub(bytes_max);
             if excess == 0 {
                 return text;
             }
@@ -202,7 +222,7 @@ mod tests {
         record.members.insert(unit(10), Some(facts));
         record.members.insert(unit(2), None);
         record.depart(unit(3), databag);
-        let text = record.clone().into_text();
+        let text = record.clone().into_parts(1).concat();
         assert_eq!(RelationRecord::parse(&text), record);
         // As recorded by version 0.1.0: a change of the form must still read this.
         assert_eq!(
@@ -225,9 +245,13 @@ mod tests {
         for number in 0..200 {
             record.depart(unit(number), Databag::from([("big", "x".repeat(10_000).as_str())]));
         }
-        let text = record.into_text();
-        assert!(text.len() <= RECORD_BYTES_MAX, "{} bytes", text.len());
-        assert!(RelationRecord::parse(&text).members.len() > 1000);
+        for count in [1, 100] {
+            let parts = record.clone().into_parts(count);
+            assert!(parts.iter().all(|part| part.len() <= PART_BYTES_MAX));
+            let text = parts.concat();
+            assert!(text.len() <= RECORD_BYTES_MAX.min(RECORDS_BYTES_MAX / count), "{} bytes", text.len());
+            assert!(RelationRecord::parse(&text).members.len() > 100);
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::rc::Rc;
 
-use charms_reactive_core::{Flag, HookEvent};
+use charms_reactive_core::{EndpointName, Flag, HookEvent};
 use charms_reactive_hookcmd::spawn::Spawn;
 use charms_reactive_hookcmd::{CommandError, Commands as _, HookCommands};
 
@@ -61,6 +61,8 @@ pub fn dispatch(
     let dispatch = Rc::new(Dispatch::new(context, app.metadata.clone(), Box::new(commands)));
     // Handlers are guarded by themselves; this is for interfaces, and for ourselves.
     let result = catch_unwind(AssertUnwindSafe(|| through(app, &dispatch)));
+    // They hold the dispatch, which holds them.
+    dispatch.managers.borrow_mut().clear();
     let result = result.unwrap_or_else(|payload| {
         let name = "the framework, or an interface".to_owned();
         Err(DispatchError::Panicked { name, message: panic_message(&*payload) })
@@ -85,14 +87,15 @@ fn through(app: &App, dispatch: &Rc<Dispatch>) -> Result<bool, DispatchError> {
         return Ok(true);
     }
     let mut state = State::load(app.store, dispatch)?;
-    let managers: Vec<(&_, Box<dyn Manage>)> = app
+    let managers: Vec<(EndpointName, Rc<dyn Manage>)> = app
         .bindings
         .iter()
         .map(|binding| {
             let endpoint = Endpoint::new(dispatch.clone(), binding.name.clone());
-            (&binding.name, (binding.make)(endpoint))
+            (binding.name.clone(), (binding.make)(endpoint))
         })
         .collect();
+    dispatch.managers.borrow_mut().clone_from(&managers);
     for trigger in &app.triggers {
         dispatch.triggers.borrow_mut().add(trigger.clone());
     }
@@ -137,7 +140,9 @@ fn depends_on(app: &App, dispatch: &Dispatch, is_wanted: impl Fn(&Flag) -> bool)
 fn run_action(app: &App, hook: &mut Hook, state: &State, name: &str) -> Result<bool, DispatchError> {
     let dispatch = hook.dispatch.clone();
     let result = match app.actions.iter().find(|(known, _)| *known == name) {
-        Some((_, run)) => caught(name, || run(hook)).and_then(|()| settle_rounds(hook, &app.handlers, false)),
+        Some((_, run)) => caught(name, || run(hook))
+            .and_then(|()| dispatch.refresh_flags())
+            .and_then(|()| settle_rounds(hook, &app.handlers, false)),
         None => Err(DispatchError::NoAction { name: name.to_owned() }),
     };
     if let Err(error) = result {
@@ -169,7 +174,7 @@ fn log_failure(dispatch: &Dispatch, error: &DispatchError) {
         log::error!("  because: {reason}");
     }
     if kind == "hook" {
-        log::error!("hint: this unit changed nothing; Juju runs a failed hook again");
+        log::error!("hint: nothing is kept of this dispatch; Juju runs a failed hook again");
     }
 }
 

@@ -24,6 +24,8 @@ const FILE_NAME: &str = ".charms-reactive-shown.json";
 pub(crate) struct Shown {
     #[serde(skip)]
     path: PathBuf,
+    #[serde(skip)]
+    is_by_juju: bool,
     unit: Option<String>,
     application: Option<String>,
     version: Option<String>,
@@ -38,9 +40,17 @@ impl Shown {
         shown.path = path;
         // Juju itself shows a status before these three hooks (`U/op_callbacks.go`).
         if matches!(context.event, HookEvent::Install | HookEvent::Stop | HookEvent::Remove) {
-            shown.unit = None;
+            shown.is_by_juju = true;
+            if shown.unit.take().is_some() {
+                shown.save();
+            }
         }
         shown
+    }
+
+    /// Whether Juju showed a status of its own just before this hook.
+    pub(crate) fn is_by_juju(&self) -> bool {
+        self.is_by_juju
     }
 
     /// Shows the status of the unit, unless it is shown already; tells whether it was not.
@@ -53,6 +63,7 @@ impl Shown {
         if self.unit == digest {
             return Ok(false);
         }
+        self.forget();
         commands.status_set(status.status, &status.message)?;
         self.unit = digest;
         self.save();
@@ -69,6 +80,7 @@ impl Shown {
         if self.application == digest {
             return Ok(false);
         }
+        self.forget();
         commands.application_status_set(status.status, &status.message)?;
         self.application = digest;
         self.save();
@@ -90,13 +102,17 @@ impl Shown {
         Ok(true)
     }
 
+    /// Keeps nothing: from now until the next [`Shown::save`] a kill leaves open what is shown.
+    fn forget(&self) {
+        let _ = fs::remove_file(&self.path);
+    }
+
     /// Keeps what is shown.  When that fails, the next status is shown again.
     fn save(&self) {
         let content = serde_json::to_vec(self).expect("texts are JSON");
         if let Err(error) = (FileEffect::Write { content, mode: 0o600 }).apply(&self.path) {
             log::warn!("cannot keep what was shown: {error}");
-            // What is there may say that another status is shown.
-            let _ = fs::remove_file(&self.path);
+            self.forget();
         }
     }
 }

@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use charms_reactive_core::RelationId;
+
 use crate::automatic::ends_with_dispatch;
 use crate::dispatch::{Dispatch, DispatchError};
+use crate::plan::{Plan, Status};
 use crate::record::RelationRecord;
 use crate::store::Store;
 
@@ -12,6 +15,9 @@ const FLAGS: &str = "flags";
 
 /// The key of the digests of the options.
 const CONFIG: &str = "config";
+
+/// The key of the status that the unit is to show.
+const STATUS: &str = "status";
 
 /// Before the id of a relation: the key of its record.
 const RELATION: &str = "relation/";
@@ -27,6 +33,7 @@ const KEPT: &str = "charm/";
 /// |---|---|
 /// | `flags` | the set flags, a sorted JSON array |
 /// | `config` | the digest of each option's value, a JSON object |
+/// | `status` | the status that the unit is to show, as `active ready` |
 /// | `relation/ID` | what is remembered of a relation, [`RelationRecord`] |
 /// | `charm/KEY` | what the charm keeps by itself |
 ///
@@ -44,12 +51,17 @@ impl State {
         let saved = store.load(&mut *dispatch.model.commands(), &dispatch.context.charm_dir)?;
         let names: Vec<String> = saved.get(FLAGS).map_or_else(Vec::new, |text| parsed(FLAGS, text));
         *dispatch.flags.borrow_mut() = charms_reactive_core::FlagSet::from_saved(names);
+        let mut texts: BTreeMap<RelationId, BTreeMap<usize, &str>> = BTreeMap::new();
         for (key, text) in &saved {
-            if let Some(id) = key.strip_prefix(RELATION).and_then(|id| id.parse().ok()) {
-                dispatch.records.borrow_mut().insert(id, RelationRecord::parse(text));
+            if let Some((id, part)) = key.strip_prefix(RELATION).and_then(part_of) {
+                texts.entry(id).or_default().insert(part, text);
             } else if let Some(key) = key.strip_prefix(KEPT) {
                 dispatch.kept.borrow_mut().insert(key.to_owned(), text.clone());
             }
+        }
+        for (id, parts) in texts {
+            let text: String = parts.into_values().collect();
+            dispatch.records.borrow_mut().insert(id, RelationRecord::parse(&text));
         }
         let config = saved.get(CONFIG).map(|text| parsed(CONFIG, text));
         Ok(Self { store, saved, config })
@@ -60,8 +72,14 @@ impl State {
         !self.saved.contains_key(FLAGS)
     }
 
+    /// The status that the unit is to show when no handler says otherwise.
+    pub(crate) fn status(&self) -> Option<Status> {
+        let (status, message) = self.saved.get(STATUS)?.split_once(' ')?;
+        Some(Status { status: status.parse().ok()?, message: message.to_owned() })
+    }
+
     /// The state as this dispatch leaves it.
-    pub(crate) fn next(&self, dispatch: &Dispatch) -> BTreeMap<String, String> {
+    pub(crate) fn next(&self, dispatch: &Dispatch, plan: &Plan) -> BTreeMap<String, String> {
         let is_ours = |key: &str| key.starts_with(RELATION) || key.starts_with(KEPT);
         let mut next = self.saved.clone();
         next.retain(|key, _| !is_ours(key));
@@ -73,14 +91,30 @@ impl State {
             let digests = serde_json::to_string(config).expect("texts are JSON");
             next.insert(CONFIG.to_owned(), digests);
         }
+        if let Some(status) = plan.status() {
+            next.insert(STATUS.to_owned(), format!("{} {}", status.status, status.message));
+        }
         let records = dispatch.records.borrow();
+        let count = records.len();
         for (id, record) in records.iter().filter(|(_, record)| !record.is_spent()) {
-            next.insert(format!("{RELATION}{id}"), record.clone().into_text());
+            for (part, text) in record.clone().into_parts(count).into_iter().enumerate() {
+                let key =
+                    if part == 0 { format!("{RELATION}{id}") } else { format!("{RELATION}{id}/{part}") };
+                next.insert(key, text);
+            }
         }
         for (key, text) in dispatch.kept.borrow().iter() {
             next.insert(format!("{KEPT}{key}"), text.clone());
         }
         next
+    }
+}
+
+/// The relation and the part of its record that a key is about: `db:1`, or `db:1/2`.
+fn part_of(key: &str) -> Option<(RelationId, usize)> {
+    match key.split_once('/') {
+        None => Some((key.parse().ok()?, 0)),
+        Some((id, part)) => Some((id.parse().ok()?, part.parse().ok()?)),
     }
 }
 

@@ -214,6 +214,7 @@ fn a_configuration_that_cannot_be_used_is_told_and_the_jobs_stay() {
             "- job_name: node\n  scrape_intervall: 5s\n",
             "job `node`: `scrape_intervall` is not a field",
         ),
+        ("jobs", "- job_name: \"a\\0b\"\n", "job `a\u{fffd}b`: `job_name` is "),
         ("ca-cert", "hello", "option `ca-cert`: no PEM block found, expected a certificate in PEM form"),
         (
             "client-cert",
@@ -252,13 +253,16 @@ fn nonsense_from_the_other_side_puts_no_unit_into_error() {
     let mut world = World::new(1, &[1]);
     world.configure(&[("jobs", NODE)]);
     let id = world.requests(0, "jobs/0")[0]["request_id"].as_str().expect("a text").to_owned();
-    for text in ["null", "[]", "7", "text", "{}", r#"{"success": 3}"#, r#"{"success": false}"#] {
+    let control = r#"{"success": false, "reason": "a\u0000b"}"#;
+    for text in ["null", "[]", "7", "text", "{}", control, r#"{"success": 3}"#, r#"{"success": false}"#] {
         for key in [format!("response_{id}"), "response_x".to_owned(), "request_x".to_owned()] {
             world.say("prom0/0", 0, &key, text);
         }
     }
     assert_eq!(world.status(), "blocked: job `node` refused by prom0/0: no reason given");
     world.say("prom0/0", 0, &format!("response_{id}"), "null");
+    assert_eq!(world.status(), "blocked: job `node` refused by prom0/0: its answer cannot be read");
+    world.say("prom0/0", 0, &format!("response_{id}"), "");
     assert_eq!(world.status(), "active: 1 job registered with 1 Prometheus");
     assert_eq!(world.requests(0, "jobs/0").len(), 1, "nothing is lost");
 }

@@ -21,6 +21,8 @@ pub struct Answer {
     pub relation: RelationId,
     /// The unit that answered.
     pub unit: UnitName,
+    /// Whether it is a response at all; what is none says nothing.
+    pub is_readable: bool,
     /// Whether it answers what the request says now.
     pub is_current: bool,
     /// What [`Response::summary`] made of it.
@@ -29,7 +31,8 @@ pub struct Answer {
 
 /// The side that asks.
 ///
-/// Flags, set by [`Requester::manage_requester_flags`] and again whenever a request comes or goes:
+/// Flags, set by [`Requester::manage_requester_flags`] and again after a handler that published
+/// something:
 ///
 /// | Flag | Set while |
 /// |---|---|
@@ -46,13 +49,18 @@ pub trait Requester {
     /// The endpoint it asks on.
     fn endpoint(&self) -> &Endpoint;
 
+    /// A new random UUID.
+    fn new_id(&self) -> RequestId {
+        RequestId::random(&self.endpoint().dispatch)
+    }
+
     /// Publishes a new request, under a new random UUID.
     fn create(
         &self,
         relation: &Relation,
         request: Self::Request,
     ) -> Result<Entry<Self::Request>, ExchangeError> {
-        self.create_with_id(relation, RequestId::random(&self.endpoint().dispatch), request)
+        self.create_with_id(relation, self.new_id(), request)
     }
 
     /// Publishes a request under this id; one that has the id already is replaced.
@@ -64,7 +72,6 @@ pub trait Requester {
     ) -> Result<Entry<Self::Request>, ExchangeError> {
         let text = request_text(&id, &request)?;
         publish(relation, &id.request_key(), &text)?;
-        self.manage_requester_flags()?;
         let unit = self.endpoint().dispatch.context.unit.clone();
         Ok(Entry { id, relation: relation.clone(), unit, value: request, digest: digest(&text) })
     }
@@ -86,8 +93,7 @@ pub trait Requester {
 
     /// Takes a request back.
     fn withdraw(&self, request: &Entry<Self::Request>) -> Result<(), ExchangeError> {
-        publish(&request.relation, &request.id.request_key(), "")?;
-        self.manage_requester_flags()
+        Ok(publish(&request.relation, &request.id.request_key(), "")?)
     }
 
     /// Our requests of all relations, in order of relations, then of ids.
@@ -199,16 +205,15 @@ pub trait Requester {
                     let Some(id) = key.strip_prefix(REQUEST).and_then(|id| RequestId::parse(id).ok()) else {
                         continue;
                     };
-                    let response = facts.get(&format!("{RESPONSE}{id}"));
-                    let Some(note) = response.and_then(|fact| ResponseNote::parse(fact.note()?)) else {
-                        continue;
-                    };
+                    let Some(response) = facts.get(&format!("{RESPONSE}{id}")) else { continue };
+                    let note = response.note().and_then(ResponseNote::parse);
                     all.push(Answer {
                         id,
                         relation: relation.clone(),
                         unit: unit.clone(),
-                        is_current: note.is_for(request.digest()),
-                        summary: note.summary,
+                        is_readable: note.is_some(),
+                        is_current: note.as_ref().is_none_or(|note| note.is_for(request.digest())),
+                        summary: note.and_then(|note| note.summary),
                     });
                 }
             }
@@ -232,7 +237,7 @@ pub trait Requester {
             unanswered.extend(ids.map(|id| (relation.clone(), id.to_owned())));
         }
         let requests = unanswered.len();
-        for answer in self.answers()?.into_iter().filter(|answer| answer.is_current) {
+        for answer in self.answers()?.into_iter().filter(|answer| answer.is_current && answer.is_readable) {
             unanswered.retain(|(relation, id)| *relation != answer.relation || *id != answer.id.as_str());
         }
         endpoint.toggle_flag("has_responses", unanswered.len() < requests);

@@ -13,7 +13,7 @@ use crate::relation::Relation;
 
 /// The side that answers.
 ///
-/// Flags, set by [`Responder::manage_responder_flags`] and again after every response:
+/// Flags, set by [`Responder::manage_responder_flags`] and again after a handler that answered:
 ///
 /// | Flag | Set | Cleared |
 /// |---|---|---|
@@ -73,8 +73,7 @@ pub trait Responder {
         response: &Self::Response,
     ) -> Result<(), ExchangeError> {
         let text = response_text(&request.id, response, std::slice::from_ref(&request.digest))?;
-        publish(&request.relation, &request.id.response_key(), &text)?;
-        self.toggle_flags()
+        Ok(publish(&request.relation, &request.id.response_key(), &text)?)
     }
 
     /// What we answered to a request.

@@ -285,6 +285,18 @@ fn a_relation_that_vanishes_in_the_middle_is_not_written_to() {
 }
 
 #[test]
+fn a_databag_that_cannot_be_read_is_not_an_empty_one() {
+    let mut juju = joined();
+    let before = juju.kept.state.clone();
+    juju.write("db:1", "mysql/0", "port", "3306");
+    juju.failing = Some("relation-get");
+    juju.run(&App::new(charm()), "db-relation-changed mysql/0").expect_err("Juju did not answer");
+    assert_eq!(juju.kept.state, before);
+    juju.run(&App::new(charm()), "db-relation-changed mysql/0").expect("good");
+    assert!(juju.flags().contains(&"endpoint.db.changed.port".to_owned()), "the retry sees it");
+}
+
+#[test]
 fn peers_are_units_of_the_own_application() {
     let mut juju = Juju::default();
     juju.relate("peers:4", &["web/1"]);

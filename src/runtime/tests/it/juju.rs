@@ -38,6 +38,8 @@ pub(crate) struct Juju {
     pub(crate) log: Vec<String>,
     /// A relation that is gone once its ids have been listed.
     pub(crate) vanishing: Option<String>,
+    /// Every hook command whose line begins with this fails.
+    pub(crate) failing: Option<&'static str>,
     /// The folder that files go to.
     pub(crate) charm_dir: Option<tempfile::TempDir>,
 }
@@ -47,6 +49,7 @@ struct Backend(Rc<RefCell<Running>>);
 #[derive(Default)]
 struct Running {
     vanishing: Option<String>,
+    failing: Option<&'static str>,
     kept: Kept,
     commands: Vec<String>,
     log: Vec<String>,
@@ -106,6 +109,7 @@ impl Juju {
         .expect("a hook's environment");
         let running = Rc::new(RefCell::new(Running {
             vanishing: self.vanishing.take(),
+            failing: self.failing.take(),
             kept: self.kept.clone(),
             ..Running::default()
         }));
@@ -126,6 +130,10 @@ impl HookCommands for Backend {
         let args: Vec<&str> = request.args.iter().map(String::as_str).collect();
         let line = request.to_string();
         running.commands.push(line.clone());
+        if running.failing.is_some_and(|failing| line.starts_with(failing)) {
+            let stderr = b"ERROR connection is shut down\n".to_vec();
+            return Ok(Answer { code: 1, stdout: Vec::new(), stderr });
+        }
         let stdin: BTreeMap<String, String> = request
             .stdin
             .as_ref()

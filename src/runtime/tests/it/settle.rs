@@ -259,6 +259,41 @@ fn a_status_shown_at_once_does_not_stick() {
 }
 
 #[test]
+fn a_status_that_is_not_shown_any_more_is_shown_again() {
+    fn ready(hook: &mut Hook) -> Result<(), HandlerError> {
+        hook.status(Active("ready"));
+        Ok(())
+    }
+    let mut juju = Juju::default();
+    let app = app().handler(ready, on(HookEvent::ConfigChanged));
+    juju.run(&app, "config-changed").expect("a good dispatch");
+    // As a dispatch leaves it that is killed while it shows another status.
+    let folder = juju.charm_dir.as_ref().expect("made").path();
+    std::fs::remove_file(folder.join(".charms-reactive-shown.json")).expect("there");
+    juju.run(&app, "update-status").expect("a good dispatch");
+    assert_eq!(juju.commands, ["state-get --format=json", "status-set active ready"]);
+    juju.run(&app, "update-status").expect("a good dispatch");
+    assert_eq!(juju.commands, ["state-get --format=json"]);
+    // What Juju itself has just shown stays; after it, the charm's own is shown again.
+    juju.run(&app, "stop").expect("a good dispatch");
+    assert_eq!(juju.commands, ["state-get --format=json"]);
+    juju.run(&app, "update-status").expect("a good dispatch");
+    assert!(juju.log.contains(&"status-set active ready".to_owned()), "{:?}", juju.log);
+}
+
+#[test]
+fn what_no_terminal_should_see_is_not_shown() {
+    fn odd(hook: &mut Hook) -> Result<(), HandlerError> {
+        hook.status(Blocked("a\0b\u{1b}[31m\nnext line "));
+        Ok(())
+    }
+    let mut juju = Juju::default();
+    juju.run(&app().handler(odd, on(HookEvent::Install)), "install").expect("a good dispatch");
+    let shown = "status-set blocked a\u{fffd}b\u{fffd}[31m next line".to_owned();
+    assert!(juju.log.contains(&shown), "{:?}", juju.log);
+}
+
+#[test]
 fn many_lines_of_one_level_are_one_record() {
     fn talk(_: &mut Hook) -> Result<(), HandlerError> {
         log::info!("one");
