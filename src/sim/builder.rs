@@ -23,6 +23,7 @@ pub struct Builder {
     program: Option<PathBuf>,
     folder: Option<PathBuf>,
     settings: Settings,
+    events_max: usize,
 }
 
 impl Default for Builder {
@@ -40,6 +41,7 @@ impl Default for Builder {
                 retries_max: 3,
                 hooks_max: 10_000,
             },
+            events_max: usize::MAX,
         }
     }
 }
@@ -108,6 +110,14 @@ impl Builder {
         self
     }
 
+    /// How many events are kept at least, the newest; all without this.
+    ///
+    /// For long runs: observers are told of every event, but the transcript then begins in the middle.
+    pub fn events_max(mut self, events: usize) -> Self {
+        self.events_max = events;
+        self
+    }
+
     /// Makes the simulation.
     ///
     /// # Errors
@@ -136,7 +146,8 @@ impl Builder {
             }
             None => Agents::new(root, Path::new(""), std::iter::empty())?,
         };
-        let model = Model::new(self.juju, &self.model_name, self.seed);
+        let mut model = Model::new(self.juju, &self.model_name, self.seed);
+        model.journal.keep(self.events_max);
         Ok(Sim::new(model, agents, self.settings, temporary))
     }
 }

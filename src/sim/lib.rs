@@ -75,6 +75,7 @@ mod agent;
 mod base64;
 mod builder;
 mod charm;
+mod choose;
 mod commands;
 mod commit;
 mod dispatch;

@@ -12,6 +12,7 @@ use tempfile::TempDir;
 use crate::agent::Agents;
 use crate::builder::Builder;
 use crate::charm::{CharmSource, InProcess, Yaml};
+use crate::choose::Due;
 use crate::error::{ModelError, SimError};
 use crate::event::Event;
 use crate::metadata::Charm;
@@ -47,6 +48,7 @@ pub struct Sim {
     pub(crate) agents: Agents,
     pub(crate) settings: Settings,
     pub(crate) rules: Rules,
+    pub(crate) due: Due,
     /// The unit whose agent was interrupted in a hook, and comes back to it.
     pub(crate) interrupted: Option<UnitName>,
     /// What rolled back hooks left behind, where somebody watches.
@@ -102,6 +104,7 @@ impl Sim {
             agents,
             settings,
             rules: Rules::default(),
+            due: Due::default(),
             interrupted: None,
             traces: None,
             charms_written: 0,
