@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::agent::Agents;
+use crate::clock::{Clock, UPDATE_STATUS_INTERVAL};
 use crate::commands;
 use crate::error::{RunError, SimError};
 use crate::model::Model;
@@ -24,6 +25,7 @@ pub struct Builder {
     folder: Option<PathBuf>,
     settings: Settings,
     events_max: usize,
+    update_status_interval: Duration,
 }
 
 impl Default for Builder {
@@ -42,6 +44,7 @@ impl Default for Builder {
                 hooks_max: 10_000,
             },
             events_max: usize::MAX,
+            update_status_interval: UPDATE_STATUS_INTERVAL,
         }
     }
 }
@@ -118,6 +121,13 @@ impl Builder {
         self
     }
 
+    /// How often `update-status` comes while time passes, with twenty per cent more or less; never for zero,
+    /// every five minutes without this.
+    pub fn update_status_interval(mut self, interval: Duration) -> Self {
+        self.update_status_interval = interval;
+        self
+    }
+
     /// Makes the simulation.
     ///
     /// # Errors
@@ -148,7 +158,8 @@ impl Builder {
         };
         let mut model = Model::new(self.juju, &self.model_name, self.seed);
         model.journal.keep(self.events_max);
-        Ok(Sim::new(model, agents, self.settings, temporary))
+        let clock = Clock::new(self.seed, self.update_status_interval);
+        Ok(Sim::new(model, agents, self.settings, clock, temporary))
     }
 }
 

@@ -1,10 +1,11 @@
 //! Which hook comes next: of all that are due, the seed chooses.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use charms_reactive_core::{HookEvent, RelationEvent, UnitName};
 
-use crate::dispatch::{HookRun, Outcome};
+use crate::dispatch::{HookRun, Outcome, Retry};
 use crate::model::Hook;
 use crate::schedule;
 use crate::sim::Sim;
@@ -28,7 +29,7 @@ impl Due {
 
 impl Sim {
     /// The hook that comes next.
-    pub(crate) fn choose(&mut self) -> Option<(UnitName, Hook)> {
+    pub(crate) fn choose(&mut self, retry: Retry) -> Option<(UnitName, Hook)> {
         if self.due.hooks.is_none() {
             self.ask_all();
         }
@@ -42,25 +43,26 @@ impl Sim {
         }
         let due = self.due.hooks.as_ref()?;
         if due.is_empty() {
-            return self.choose_failed();
+            return if retry == Retry::WhenIdle { self.choose_failed() } else { None };
         }
         let (unit, hooks) = due.iter().nth(self.model.random.index(due.len()))?;
         let hook = &hooks[self.model.random.index(hooks.len())];
         Some((unit.clone(), hook.clone()))
     }
 
-    /// A failed hook whose time has come, when nothing else is due.
+    /// The failed hook whose time comes first, when nothing else is due; time passes until then.
     fn choose_failed(&mut self) -> Option<(UnitName, Hook)> {
         let failed = self.model.units.values().filter_map(|unit| {
             let failed = unit.failed.as_ref()?;
-            let is_due = failed.attempts <= self.settings.retries_max;
-            is_due.then(|| (unit.name.clone(), failed.hook.clone()))
+            let is_due = failed.attempts <= self.settings.retries_max && self.clock.is_running(&unit.name);
+            is_due.then(|| (self.clock.retry_at(&unit.name), unit.name.clone(), failed.hook.clone()))
         });
-        let mut failed: Vec<(UnitName, Hook)> = failed.collect();
-        if failed.is_empty() {
-            return None;
-        }
-        Some(failed.swap_remove(self.model.random.index(failed.len())))
+        let failed: Vec<(Duration, UnitName, Hook)> = failed.collect();
+        let first = failed.iter().map(|(at, ..)| *at).min()?;
+        let mut failed: Vec<_> = failed.into_iter().filter(|(at, ..)| *at == first).collect();
+        self.clock.reach(first);
+        let (_, unit, hook) = failed.swap_remove(self.model.random.index(failed.len()));
+        Some((unit, hook))
     }
 
     fn ask_all(&mut self) {
@@ -68,12 +70,15 @@ impl Sim {
             // A lease that nobody holds is claimed by the next who asks.
             self.model.elect(&application);
         }
-        for name in self.model.units.keys().cloned().collect::<Vec<_>>() {
+        for name in
+            self.model.units.keys().filter(|name| self.clock.is_running(name)).cloned().collect::<Vec<_>>()
+        {
             self.model.synchronize_scopes(&name);
         }
         // What has been told up to now is taken into account by what follows.
         self.model.journal.take_concerns_others();
-        let due = self.model.units.values().map(|unit| (unit.name.clone(), schedule::due(&self.model, unit)));
+        let running = self.model.units.values().filter(|unit| self.clock.is_running(&unit.name));
+        let due = running.map(|unit| (unit.name.clone(), schedule::due(&self.model, unit)));
         self.due.hooks = Some(due.filter(|(_, hooks)| !hooks.is_empty()).collect());
     }
 

@@ -53,6 +53,15 @@ pub enum Outcome {
     Requeued,
 }
 
+/// When failed hooks are run again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Retry {
+    /// When nothing else is due: time passes then.
+    WhenIdle,
+    /// Not now.
+    Never,
+}
+
 impl Sim {
     /// Runs hooks until none is due.
     ///
@@ -63,15 +72,24 @@ impl Sim {
     ///
     /// [`RunError::Unsettled`] when hooks keep causing hooks.  A failed hook is no error of this call.
     pub fn settle(&mut self) -> Result<Settled, SimError> {
-        let mut hooks = 0;
-        let mut last: Vec<String> = Vec::new();
         for unit in self.model.units.values_mut() {
             if let Some(failed) = &mut unit.failed {
                 failed.attempts = 0;
             }
         }
+        self.settle_with(Retry::WhenIdle)
+    }
+
+    /// Runs hooks until none is due but failed ones.
+    pub(crate) fn settle_now(&mut self) -> Result<Settled, SimError> {
+        self.settle_with(Retry::Never)
+    }
+
+    fn settle_with(&mut self, retry: Retry) -> Result<Settled, SimError> {
+        let mut hooks = 0;
+        let mut last: Vec<String> = Vec::new();
         self.due.forget();
-        while let Some(run) = self.step_on()? {
+        while let Some(run) = self.step_on(retry)? {
             hooks += usize::from(run.outcome != Outcome::Skipped);
             last.push(format!("{} {}", run.unit, run.hook));
             if last.len() > 10 {
@@ -89,16 +107,17 @@ impl Sim {
 
     /// Runs one hook, if one is due: the next of a unit, both chosen by the seed where Juju leaves it open.
     ///
-    /// A failed hook is run again only when nothing else is due, and not more often than the limit.
+    /// A failed hook is run again only when nothing else is due, and not more often than the limit; the
+    /// clock is moved to the time of its retry then.
     pub fn step(&mut self) -> Result<Option<HookRun>, SimError> {
         self.due.forget();
-        self.step_on()
+        self.step_on(Retry::WhenIdle)
     }
 
     /// Runs one hook, after nothing but hooks since the last time.
-    fn step_on(&mut self) -> Result<Option<HookRun>, SimError> {
+    fn step_on(&mut self, retry: Retry) -> Result<Option<HookRun>, SimError> {
         for _ in 0..self.settings.hooks_max {
-            let Some((unit, hook)) = self.choose() else { return Ok(None) };
+            let Some((unit, hook)) = self.choose(retry) else { return Ok(None) };
             let fate = self.rules.judge_hook(&unit, &hook.event.to_string());
             if self.befall(&unit, &fate)? {
                 // The world is another one: what is due may be, too.
@@ -145,6 +164,7 @@ impl Sim {
     }
 
     fn done(&mut self, unit: &UnitName, hook: &Hook) {
+        self.clock.succeed(unit);
         commit::done(&mut self.model, unit, hook);
         if !self.model.units.contains_key(unit) {
             self.agents.remove(unit);
@@ -245,6 +265,7 @@ impl Sim {
         match &outcome {
             Outcome::Committed => self.done(unit, hook),
             Outcome::Failed { error } => {
+                self.clock.fail(unit);
                 if let Some(unit) = self.model.units.get_mut(unit) {
                     let attempts = unit.failed.as_ref().map_or(0, |failed| failed.attempts) + 1;
                     unit.failed = Some(Failed { hook: hook.clone(), attempts, error: error.clone() });

@@ -13,6 +13,7 @@ use crate::agent::Agents;
 use crate::builder::Builder;
 use crate::charm::{CharmSource, InProcess, Yaml};
 use crate::choose::Due;
+use crate::clock::Clock;
 use crate::error::{ModelError, SimError};
 use crate::event::Event;
 use crate::metadata::Charm;
@@ -47,6 +48,7 @@ pub struct Sim {
     pub(crate) model: Model,
     pub(crate) agents: Agents,
     pub(crate) settings: Settings,
+    pub(crate) clock: Clock,
     pub(crate) rules: Rules,
     pub(crate) due: Due,
     /// The unit whose agent was interrupted in a hook, and comes back to it.
@@ -98,11 +100,18 @@ impl Sim {
         Builder::default()
     }
 
-    pub(crate) fn new(model: Model, agents: Agents, settings: Settings, temporary: Option<TempDir>) -> Self {
+    pub(crate) fn new(
+        model: Model,
+        agents: Agents,
+        settings: Settings,
+        clock: Clock,
+        temporary: Option<TempDir>,
+    ) -> Self {
         Self {
             model,
             agents,
             settings,
+            clock,
             rules: Rules::default(),
             due: Due::default(),
             interrupted: None,
