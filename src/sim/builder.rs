@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::agent::Agents;
+use crate::clock::{Clock, UPDATE_STATUS_INTERVAL};
 use crate::commands;
 use crate::error::{RunError, SimError};
 use crate::model::Model;
@@ -23,6 +24,8 @@ pub struct Builder {
     program: Option<PathBuf>,
     folder: Option<PathBuf>,
     settings: Settings,
+    events_max: usize,
+    update_status_interval: Duration,
 }
 
 impl Default for Builder {
@@ -40,6 +43,8 @@ impl Default for Builder {
                 retries_max: 3,
                 hooks_max: 10_000,
             },
+            events_max: usize::MAX,
+            update_status_interval: UPDATE_STATUS_INTERVAL,
         }
     }
 }
@@ -108,6 +113,21 @@ impl Builder {
         self
     }
 
+    /// How many events are kept at least, the newest; all without this.
+    ///
+    /// For long runs: observers are told of every event, but the transcript then begins in the middle.
+    pub fn events_max(mut self, events: usize) -> Self {
+        self.events_max = events;
+        self
+    }
+
+    /// How often `update-status` comes while time passes, with twenty per cent more or less; never for zero,
+    /// every five minutes without this.
+    pub fn update_status_interval(mut self, interval: Duration) -> Self {
+        self.update_status_interval = interval;
+        self
+    }
+
     /// Makes the simulation.
     ///
     /// # Errors
@@ -136,8 +156,10 @@ impl Builder {
             }
             None => Agents::new(root, Path::new(""), std::iter::empty())?,
         };
-        let model = Model::new(self.juju, &self.model_name, self.seed);
-        Ok(Sim::new(model, agents, self.settings, temporary))
+        let mut model = Model::new(self.juju, &self.model_name, self.seed);
+        model.journal.keep(self.events_max);
+        let clock = Clock::new(self.seed, self.update_status_interval);
+        Ok(Sim::new(model, agents, self.settings, clock, temporary))
     }
 }
 

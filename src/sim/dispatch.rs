@@ -9,7 +9,6 @@ use crate::execute::{Finished, Input};
 use crate::model::{Failed, Hook, Model, StatusEntry};
 use crate::rule::Fate;
 use crate::run::{Purpose, Run};
-use crate::schedule;
 use crate::sim::Sim;
 use crate::snapshot;
 
@@ -54,6 +53,15 @@ pub enum Outcome {
     Requeued,
 }
 
+/// When failed hooks are run again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Retry {
+    /// When nothing else is due: time passes then.
+    WhenIdle,
+    /// Not now.
+    Never,
+}
+
 impl Sim {
     /// Runs hooks until none is due.
     ///
@@ -64,14 +72,24 @@ impl Sim {
     ///
     /// [`RunError::Unsettled`] when hooks keep causing hooks.  A failed hook is no error of this call.
     pub fn settle(&mut self) -> Result<Settled, SimError> {
-        let mut hooks = 0;
-        let mut last: Vec<String> = Vec::new();
         for unit in self.model.units.values_mut() {
             if let Some(failed) = &mut unit.failed {
                 failed.attempts = 0;
             }
         }
-        while let Some(run) = self.step()? {
+        self.settle_with(Retry::WhenIdle)
+    }
+
+    /// Runs hooks until none is due but failed ones.
+    pub(crate) fn settle_now(&mut self) -> Result<Settled, SimError> {
+        self.settle_with(Retry::Never)
+    }
+
+    fn settle_with(&mut self, retry: Retry) -> Result<Settled, SimError> {
+        let mut hooks = 0;
+        let mut last: Vec<String> = Vec::new();
+        self.due.forget();
+        while let Some(run) = self.step_on(retry)? {
             hooks += usize::from(run.outcome != Outcome::Skipped);
             last.push(format!("{} {}", run.unit, run.hook));
             if last.len() > 10 {
@@ -89,54 +107,30 @@ impl Sim {
 
     /// Runs one hook, if one is due: the next of a unit, both chosen by the seed where Juju leaves it open.
     ///
-    /// A failed hook is run again only when nothing else is due, and not more often than the limit.
+    /// A failed hook is run again only when nothing else is due, and not more often than the limit; the
+    /// clock is moved to the time of its retry then.
     pub fn step(&mut self) -> Result<Option<HookRun>, SimError> {
+        self.due.forget();
+        self.step_on(Retry::WhenIdle)
+    }
+
+    /// Runs one hook, after nothing but hooks since the last time.
+    fn step_on(&mut self, retry: Retry) -> Result<Option<HookRun>, SimError> {
         for _ in 0..self.settings.hooks_max {
-            let Some((unit, hook)) = self.choose() else { return Ok(None) };
+            let Some((unit, hook)) = self.choose(retry) else { return Ok(None) };
             let fate = self.rules.judge_hook(&unit, &hook.event.to_string());
             if self.befall(&unit, &fate)? {
                 // The world is another one: what is due may be, too.
+                self.due.forget();
                 continue;
             }
-            return self.run_hook(&unit, &hook, fate).map(Some);
+            let run = self.run_hook(&unit, &hook, fate)?;
+            self.look_again(&hook, &run);
+            return Ok(Some(run));
         }
         let hooks = self.settings.hooks_max;
         Err(RunError::Unsettled { hooks, last: "a rule that changes the model before every hook".to_owned() }
             .into())
-    }
-
-    /// The hook that comes next.
-    fn choose(&mut self) -> Option<(UnitName, Hook)> {
-        let names: Vec<UnitName> = self.model.units.keys().cloned().collect();
-        for application in self.model.applications.keys().cloned().collect::<Vec<_>>() {
-            // A lease that nobody holds is claimed by the next who asks.
-            self.model.elect(&application);
-        }
-        for name in &names {
-            self.model.synchronize_scopes(name);
-        }
-        if let Some(name) = self.interrupted.take()
-            && let Some(unit) = self.model.units.get(&name)
-            && let [hook] = schedule::due(&self.model, unit).as_slice()
-        {
-            // The agent that comes back does first what it was at; nothing is drawn, so that what follows
-            // is what would have followed.
-            return Some((name, hook.clone()));
-        }
-        let due = self.model.units.values().map(|unit| (unit.name.clone(), schedule::due(&self.model, unit)));
-        let due: Vec<(UnitName, Vec<Hook>)> = due.filter(|(_, hooks)| !hooks.is_empty()).collect();
-        let failed = self.model.units.values().filter_map(|unit| {
-            let failed = unit.failed.as_ref()?;
-            let is_due = failed.attempts <= self.settings.retries_max;
-            is_due.then(|| (unit.name.clone(), vec![failed.hook.clone()]))
-        });
-        let mut due = if due.is_empty() { failed.collect() } else { due };
-        if due.is_empty() {
-            return None;
-        }
-        let (unit, mut hooks) = due.swap_remove(self.model.random.index(due.len()));
-        let hook = hooks.swap_remove(self.model.random.index(hooks.len()));
-        Some((unit, hook))
     }
 
     /// Does what a rule wants done before a hook, and tells whether it wanted anything.
@@ -170,6 +164,7 @@ impl Sim {
     }
 
     fn done(&mut self, unit: &UnitName, hook: &Hook) {
+        self.clock.succeed(unit);
         commit::done(&mut self.model, unit, hook);
         if !self.model.units.contains_key(unit) {
             self.agents.remove(unit);
@@ -204,6 +199,9 @@ impl Sim {
         let before = self.traces.is_some().then(|| snapshot::held_back(&self.model));
         let finished = self.execute(run, target, Input::default())?;
         let commands = finished.run.commands;
+        if !finished.run.stages_only_for_itself() {
+            self.due.forget();
+        }
         let outcome = self.end_hook(finished, unit, hook, fate)?;
         if let (Some(before), Some(traces), false) = (before, &mut self.traces, outcome == Outcome::Committed)
         {
@@ -267,6 +265,7 @@ impl Sim {
         match &outcome {
             Outcome::Committed => self.done(unit, hook),
             Outcome::Failed { error } => {
+                self.clock.fail(unit);
                 if let Some(unit) = self.model.units.get_mut(unit) {
                     let attempts = unit.failed.as_ref().map_or(0, |failed| failed.attempts) + 1;
                     unit.failed = Some(Failed { hook: hook.clone(), attempts, error: error.clone() });

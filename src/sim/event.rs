@@ -213,6 +213,29 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// Whether hooks of other units may follow from it.
+    fn concerns_others(&self) -> bool {
+        // Named are those that do not, so that an event that is new here costs time and not truth.
+        !matches!(
+            self,
+            Self::HookStarted { .. }
+                | Self::HookSkipped { .. }
+                | Self::HookEnded { .. }
+                | Self::CommandRun { .. }
+                | Self::CallRefused { .. }
+                | Self::Output { .. }
+                | Self::Log { .. }
+                | Self::StateChanged { .. }
+                | Self::StatusChanged { .. }
+                | Self::VersionChanged { .. }
+                | Self::PortOpened { .. }
+                | Self::PortClosed { .. }
+                | Self::ActionLogged { .. }
+        )
+    }
+}
+
 /// The name of a party.
 pub(crate) fn party_name(party: &Party) -> String {
     match party {
@@ -227,7 +250,11 @@ type Observer = Box<dyn FnMut(&Event)>;
 #[derive(Default)]
 pub(crate) struct Journal {
     events: Vec<Event>,
+    /// How many of the newest are kept at least; all without.
+    kept: Option<usize>,
     observers: Vec<Observer>,
+    /// Whether something was told since the last look that other units may have to be asked about.
+    concerns_others: bool,
     /// What is told after the command that caused it.
     held: Option<Vec<Event>>,
 }
@@ -238,10 +265,27 @@ impl Journal {
             held.push(event);
             return;
         }
+        self.concerns_others |= event.concerns_others();
         for observer in &mut self.observers {
             observer(&event);
         }
+        // Twice as many at most, so that each event is moved once on average.
+        if let Some(kept) = self.kept
+            && self.events.len() / 2 >= kept
+        {
+            self.events.drain(..self.events.len() - kept);
+        }
         self.events.push(event);
+    }
+
+    /// Whether something was told since the last call that concerns other units than the one it is of.
+    pub(crate) fn take_concerns_others(&mut self) -> bool {
+        std::mem::take(&mut self.concerns_others)
+    }
+
+    /// Keeps this many of the newest events at least.
+    pub(crate) fn keep(&mut self, count: usize) {
+        self.kept = Some(count);
     }
 
     /// Holds events back, so that the command that causes them can be told first.

@@ -44,6 +44,8 @@
 //!   Juju does at once is done at once.  Failed hooks are run again in a fresh context.  Killed ones
 //!   (SIGTERM, SIGKILL) are run again without error.
 //! - Actions with defaults and checked parameters; scripts of `juju-exec`, with or without a relation.
+//! - Time, virtually: `update-status` on its timer, retries of failed hooks after 5 s, doubled to 5 min,
+//!   leases of leadership; [`Sim::advance`] lets it pass.
 //! - Differences between Juju 2.9, 3.6 and 4.0: see [`JujuVersion`].
 //!
 //! # Not modelled
@@ -54,8 +56,7 @@
 //! - Kubernetes: containers and their hooks, `k8s-*`, `pod-spec-*`.  Payloads, metrics, meter status
 //!   and restricted hooks, series upgrades.  Their commands say that they are not modelled.
 //! - Hooks for secrets other than `secret-changed`: nothing expires, rotates or is pruned.
-//! - Time: no clock moves.  `update-status` comes when it is asked for, retries come when nothing else
-//!   is due, `goal-state` knows one moment.
+//! - Of time: `goal-state` knows one moment; secrets neither expire nor rotate.
 //! - Of the schemas of actions: `pattern`, `format`, `definitions` and combinations such as `anyOf`.
 //!
 //! # Invariants
@@ -75,6 +76,8 @@ mod agent;
 mod base64;
 mod builder;
 mod charm;
+mod choose;
+mod clock;
 mod commands;
 mod commit;
 mod dispatch;
@@ -105,6 +108,7 @@ pub use action::{ActionResult, ExecResult};
 pub use builder::Builder;
 pub use charm::{CharmSource, Environment, InProcess};
 pub use charms_reactive_hookcmd::commands::Party;
+pub use clock::{LEASE, RETRY_MAX, RETRY_MIN, UPDATE_STATUS_INTERVAL};
 pub use dispatch::{HookRun, Outcome, Settled};
 pub use error::{ModelError, RunError, SimError};
 pub use event::{Event, Exit, Stream};

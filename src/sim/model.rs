@@ -15,7 +15,7 @@ use charms_reactive_core::{ApplicationName, Databag, UnitName};
 use charms_reactive_hookcmd::commands::Party;
 
 pub(crate) use application::Application;
-pub(crate) use relation::{Bag, End, Relation, sorted_as_text};
+pub(crate) use relation::{Bag, End, Relation, compared_as_text, sorted_as_text};
 pub(crate) use unit::{
     Failed, Hook, HookRelation, HookSecret, Membership, OpenPort, PortRange, Tracked, Unit,
 };
@@ -116,21 +116,24 @@ impl Model {
             == Some(unit)
     }
 
-    /// The remote units that `unit` can see in a relation, with the versions of their data.
+    /// The version of the data of `other`, where `unit` can see it in a relation.
     ///
     /// A unit that is dying is not seen any more, although it still takes part.
     ///
     /// # Source
     ///
     /// `juju/juju:state/cleanup.go`, `cleanupDyingUnit`: a dying unit is reported as departed at once.
-    pub(crate) fn remote_units(&self, relation: &Relation, unit: &UnitName) -> BTreeMap<UnitName, u64> {
-        let is_remote = |other: &&UnitName| {
-            let is_of_remote = *other.application() == relation.remote_end(unit.application()).application;
-            let is_alive = self.units.get(*other).is_some_and(|other| other.life == Life::Alive);
-            **other != *unit && is_of_remote && is_alive
-        };
-        let version = |other: &UnitName| relation.unit_bags.get(other).map_or(0, |bag| bag.version);
-        relation.scope.iter().filter(is_remote).map(|other| (other.clone(), version(other))).collect()
+    pub(crate) fn remote_version(
+        &self,
+        relation: &Relation,
+        unit: &UnitName,
+        other: &UnitName,
+    ) -> Option<u64> {
+        let is_remote = other != unit
+            && *other.application() == relation.remote_end(unit.application()).application
+            && relation.scope.contains(other)
+            && self.units.get(other).is_some_and(|other| other.life == Life::Alive);
+        is_remote.then(|| relation.unit_bags.get(other).map_or(0, |bag| bag.version))
     }
 
     /// The digest of what makes `config-changed` due when it changes: settings and address.

@@ -126,6 +126,12 @@ impl Run {
         self.hook.clone()
     }
 
+    /// Whether what is staged besides relation data is of interest to nobody but the unit.
+    pub(crate) fn stages_only_for_itself(&self) -> bool {
+        let Staged { state: _, ports: _, secrets, tracked, storage } = &self.staged;
+        secrets.is_empty() && tracked.is_empty() && storage.is_empty()
+    }
+
     /// What a hook is about, in words: `db:3 wordpress/1`.
     pub(crate) fn about(&self) -> Option<String> {
         let current = self.current.as_ref()?;

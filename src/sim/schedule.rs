@@ -3,11 +3,9 @@
 //! The newest state of the model is compared with what the unit has been shown; nothing is queued when
 //! something changes.  So several changes make one hook, and what came and went is never seen.
 
-use std::collections::BTreeMap;
-
 use charms_reactive_core::{HookEvent, RelationEvent, SecretEvent, UnitName};
 
-use crate::model::{Hook, HookRelation, Life, Membership, Model, Relation, Unit, sorted_as_text};
+use crate::model::{Hook, HookRelation, Life, Membership, Model, Relation, Unit, compared_as_text};
 
 /// The hooks of which one comes next for `unit`; several where Juju leaves the order open.
 ///
@@ -120,18 +118,29 @@ fn relations(model: &Model, unit: &Unit) -> Vec<Hook> {
 /// `U/relation/resolver.go`, `nextHookForRelation`.
 fn relation(model: &Model, unit: &Unit, relation: &Relation, membership: &Membership) -> Option<Hook> {
     let is_broken = relation.life != Life::Alive || unit.life != Life::Alive;
-    let remote: BTreeMap<UnitName, u64> =
-        if is_broken { BTreeMap::new() } else { model.remote_units(relation, &unit.name) };
+    let version_of = |other: &UnitName| {
+        if is_broken { None } else { model.remote_version(relation, &unit.name, other) }
+    };
     let about = |event, remote_unit: &UnitName, version| {
         hook(relation, unit, event, Some(remote_unit.clone()), version)
     };
 
     if let Some(pending) = &membership.changed_pending {
-        let version = remote.get(pending).copied().unwrap_or_default();
-        return about(RelationEvent::Changed, pending, version);
+        return about(RelationEvent::Changed, pending, version_of(pending).unwrap_or_default());
     }
-    let gone = membership.members.iter().filter(|(member, _)| !remote.contains_key(*member));
-    if let Some(member) = sorted_as_text(gone.map(|(member, _)| member.clone())).first() {
+    // One look at each member: a relation may have hundreds, and this is asked before every hook.
+    let (mut gone, mut changed): (Option<&UnitName>, Option<(&UnitName, u64)>) = (None, None);
+    for (member, shown) in &membership.members {
+        match version_of(member) {
+            None => gone = first_as_text(gone, member),
+            Some(version) if version != *shown => {
+                let first = first_as_text(changed.map(|(first, _)| first), member);
+                changed = if first == Some(member) { Some((member, version)) } else { changed };
+            }
+            Some(_) => {}
+        }
+    }
+    if let Some(member) = gone {
         return about(RelationEvent::Departed, member, 0);
     }
     if is_broken {
@@ -142,13 +151,18 @@ fn relation(model: &Model, unit: &Unit, relation: &Relation, membership: &Member
     if version != membership.application_version {
         return hook(relation, unit, RelationEvent::Changed, None, version);
     }
-    let new = remote.keys().filter(|other| !membership.members.contains_key(*other));
-    if let Some(other) = sorted_as_text(new.cloned()).first() {
-        return about(RelationEvent::Joined, other, remote[other]);
+    let is_new = |other: &&UnitName| !membership.members.contains_key(*other) && version_of(other).is_some();
+    let new = relation.scope.iter().filter(is_new).fold(None, first_as_text);
+    if let Some(other) = new {
+        return about(RelationEvent::Joined, other, version_of(other).unwrap_or_default());
     }
-    let changed = membership.members.iter().filter(|(member, shown)| remote.get(*member) != Some(*shown));
-    let changed = sorted_as_text(changed.map(|(member, _)| member.clone()));
-    changed.first().and_then(|member| about(RelationEvent::Changed, member, remote[member]))
+    changed.and_then(|(member, version)| about(RelationEvent::Changed, member, version))
+}
+
+/// Of two names the one that Juju sorts first: as texts, so that `web/10` comes before `web/2`.
+fn first_as_text<'a>(first: Option<&'a UnitName>, other: &'a UnitName) -> Option<&'a UnitName> {
+    let Some(first) = first else { return Some(other) };
+    Some(if compared_as_text(first, other).is_le() { first } else { other })
 }
 
 fn hook(

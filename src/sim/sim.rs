@@ -12,6 +12,8 @@ use tempfile::TempDir;
 use crate::agent::Agents;
 use crate::builder::Builder;
 use crate::charm::{CharmSource, InProcess, Yaml};
+use crate::choose::Due;
+use crate::clock::Clock;
 use crate::error::{ModelError, SimError};
 use crate::event::Event;
 use crate::metadata::Charm;
@@ -46,7 +48,9 @@ pub struct Sim {
     pub(crate) model: Model,
     pub(crate) agents: Agents,
     pub(crate) settings: Settings,
+    pub(crate) clock: Clock,
     pub(crate) rules: Rules,
+    pub(crate) due: Due,
     /// The unit whose agent was interrupted in a hook, and comes back to it.
     pub(crate) interrupted: Option<UnitName>,
     /// What rolled back hooks left behind, where somebody watches.
@@ -96,12 +100,20 @@ impl Sim {
         Builder::default()
     }
 
-    pub(crate) fn new(model: Model, agents: Agents, settings: Settings, temporary: Option<TempDir>) -> Self {
+    pub(crate) fn new(
+        model: Model,
+        agents: Agents,
+        settings: Settings,
+        clock: Clock,
+        temporary: Option<TempDir>,
+    ) -> Self {
         Self {
             model,
             agents,
             settings,
+            clock,
             rules: Rules::default(),
+            due: Due::default(),
             interrupted: None,
             traces: None,
             charms_written: 0,

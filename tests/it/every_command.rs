@@ -46,7 +46,7 @@ fn check(mode: Mode, fault: &Verdict) {
     layout::SCRAPE_JOBS.lay_out(folder.path());
     let covered = every_command(fault, || new(mode, folder.path()), life);
     let covered = covered.unwrap_or_else(|broken| panic!("{broken}\n{}", broken.transcript));
-    assert!(covered.commands > 20, "{covered:?}");
+    assert!(covered.commands > 40, "{covered:?}");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! A relation: two endpoints, or one of peers, and the databags between them.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use charms_reactive_core::{ApplicationName, Databag, EndpointName, RelationId, Role, UnitName};
@@ -92,6 +93,44 @@ impl Relation {
 /// `U/relation/resolver.go` and `U/runner/context/cache.go` sort names as strings.
 pub(crate) fn sorted_as_text(names: impl IntoIterator<Item = UnitName>) -> Vec<UnitName> {
     let mut names: Vec<UnitName> = names.into_iter().collect();
-    names.sort_by_key(ToString::to_string);
+    names.sort_by(compared_as_text);
     names
+}
+
+/// The order of two names as texts, without making the texts.
+pub(crate) fn compared_as_text(left: &UnitName, right: &UnitName) -> Ordering {
+    if left.application() != right.application() {
+        return left.to_string().cmp(&right.to_string());
+    }
+    // The shorter number, filled up with zeros, compares as its text does; of equal ones the shorter is first.
+    let digits = |number: u32| number.checked_ilog10().unwrap_or(0);
+    let filled = |number: u32| u64::from(number) * 10_u64.pow(10 - digits(number));
+    filled(left.number()).cmp(&filled(right.number())).then(left.number().cmp(&right.number()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_ordered_as_their_texts() {
+        let names = [
+            "web/0",
+            "web/1",
+            "web/2",
+            "web/9",
+            "web/10",
+            "web/100",
+            "web/21",
+            "web/4294967295",
+            "wax/5",
+            "web-a/1",
+        ];
+        for left in names {
+            for right in names {
+                let parse = |name| UnitName::parse(name).unwrap();
+                assert_eq!(compared_as_text(&parse(left), &parse(right)), left.cmp(right), "{left}, {right}");
+            }
+        }
+    }
 }

@@ -7,10 +7,12 @@
 
 mod action;
 mod charm;
+mod clock;
 mod command;
 mod environment;
 mod exchange;
 mod failure;
+mod fault;
 mod membership;
 mod order;
 mod secret;
