@@ -34,7 +34,7 @@ pub(crate) fn commit(dispatch: &Dispatch, state: &State) -> Result<bool, Dispatc
         has_effects = true;
         match dispatch.model.commands().relation_set(&relation, is_application, &changes) {
             Err(error) if error.is_relation_not_found() => {
-                log::warn!("publishing nothing on `{relation}`: {error}")
+                log::warn!("publishing nothing on `{relation}`: {error}");
             }
             result => result?,
         }

@@ -177,7 +177,8 @@ fn a_requirer_in_rust_refuses_what_prometheus_would_not_take() {
         ("field", "`interval` is not a field that Prometheus knows, did you mean `scrape_interval`?"),
         (
             "pem",
-            "CA certificate: no PEM block found, expected a certificate in PEM form (`-----BEGIN CERTIFICATE-----` ...)",
+            "CA certificate: no PEM block found, expected a certificate in PEM form (`-----BEGIN CERTIFICATE-----` ...) \
+             on lines of its own",
         ),
     ] {
         assert_eq!(answer(&model, relation, id), Some(json!({"reason": reason, "success": false})), "{id}");
@@ -243,7 +244,8 @@ fn a_provider_in_rust_skips_what_is_no_answer() {
         let lines = model.log("provider/0").len();
         set(&mut model, "requirer/0", relation, &key, text);
         model.settle();
-        assert_eq!(model.status("provider/0"), "active: 1 job registered with 1 Prometheus", "{text}");
+        let told = "blocked: job `node` refused by requirer/0: its answer cannot be read";
+        assert_eq!(model.status("provider/0"), told, "{text}");
         let expected = format!("skipping key `{key}` of `requirer/0`: {reason}");
         let log = model.log("provider/0").split_off(lines).join("\n");
         assert!(log.contains(&expected), "`{text}`: expected `{expected}` in:\n{log}");
