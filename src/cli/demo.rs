@@ -50,7 +50,7 @@ pub struct DemoArgs {
     /// What decides where Juju leaves the order of hooks open
     #[arg(long, default_value_t = 7)]
     seed: u64,
-    /// Print the result as JSON, and nothing but errors besides
+    /// Print the result as JSON; what is being done goes to standard error
     #[arg(long)]
     json: bool,
 }
