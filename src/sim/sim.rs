@@ -253,6 +253,12 @@ impl Sim {
         self.rules.add_hook(judge)
     }
 
+    /// Has the charm killed that asks for a hook command after `commands` more; once.
+    pub fn kill_at(&mut self, commands: usize) {
+        let at = self.commands_asked() + commands;
+        self.rule(move |command| if command.total == at { Verdict::Kill } else { Verdict::Run }).keep();
+    }
+
     /// Has every hook that does not end well looked at for what it left behind.
     pub(crate) fn watch_rollbacks(&mut self) {
         self.traces = Some(String::new());

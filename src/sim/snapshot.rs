@@ -38,13 +38,17 @@ impl Snapshot {
             counts
         };
         let (old, new) = (count(&self.lines), count(&other.lines));
-        let more = |one: &BTreeMap<String, usize>, two: &BTreeMap<String, usize>, sign: char| {
-            one.iter()
-                .filter(|(line, count)| two.get(*line).copied().unwrap_or_default() < **count)
-                .map(|(line, _)| format!("{sign} {line}\n"))
-                .collect::<String>()
-        };
-        more(&old, &new, '-') + &more(&new, &old, '+')
+        let mut text = String::new();
+        for (one, two, sign) in [(&old, &new, '-'), (&new, &old, '+')] {
+            for (line, count) in one {
+                if two.get(line).copied().unwrap_or_default() < *count {
+                    text.extend([sign, ' ']);
+                    text.push_str(line);
+                    text.push('\n');
+                }
+            }
+        }
+        text
     }
 
     fn new(lines: impl IntoIterator<Item = String>) -> Self {

@@ -190,7 +190,11 @@ fn what_happens_at_the_boundary_of_a_hook() {
         sim.settle().unwrap();
         drop(guard);
         // The other unit is told what this one publishes, each time.
-        hooks(&sim, from).lines().filter(|line| line.starts_with("web/1") && !line.contains("ring-relation")).collect::<Vec<_>>().join(", ")
+        hooks(&sim, from)
+            .lines()
+            .filter(|line| line.starts_with("web/1") && !line.contains("ring-relation"))
+            .collect::<Vec<_>>()
+            .join(", ")
     };
     assert_eq!(run(Fate::Run), "web/1 update-status");
     assert_eq!(run(Fate::FailCommit("no".to_owned())), "web/1 update-status, web/1 update-status");
