@@ -85,7 +85,8 @@ pub trait Commands: HookCommands {
         let request =
             Request::new("relation-list", ["--format=json", "--app", "-r"]).arg(relation.to_string());
         match self.json::<Option<ApplicationName>>(&request) {
-            Err(CommandError::Refused { .. }) => Ok(None),
+            // The relation is gone, or the agent does not know `--app`; code 1 would be a failure.
+            Err(CommandError::Refused { code: 2, .. }) => Ok(None),
             answer => answer,
         }
     }

@@ -118,6 +118,20 @@ impl CommandError {
     pub fn is_relation_not_found(&self) -> bool {
         matches!(self, Self::Refused { stderr, .. } if stderr.to_lowercase().contains("relation not found"))
     }
+
+    /// Whether Juju said that there is no data to be read: the relation is gone, or the unit never came.
+    ///
+    /// A refusal for another reason, such as a controller that does not answer, says nothing about data.
+    ///
+    /// # Source
+    ///
+    /// `J/relation-get.go` and `A/uniter.go`: `relation not found`, `... settings not found`, and
+    /// `permission denied` for who is not in the relation.
+    pub fn is_no_data(&self) -> bool {
+        let Self::Refused { stderr, .. } = self else { return false };
+        let text = stderr.to_lowercase();
+        text.contains("not found") || text.contains("permission denied")
+    }
 }
 
 /// A backend: one way to have a hook command run.

@@ -81,15 +81,16 @@ impl Model {
 
     /// A databag of the other side.
     ///
-    /// One that Juju refuses to show (a unit that never came, a relation that is gone) is empty; the
-    /// refusal is logged.
+    /// One that is not there (a unit that never came, a relation that is gone) is empty; the refusal is
+    /// logged.  A refusal for another reason is an error: taken for an empty databag, it would look as if the
+    /// other side had withdrawn everything.
     pub(crate) fn databag(&self, relation: &RelationId, party: &Party) -> Result<Rc<Databag>, CommandError> {
         let key = (relation.clone(), party.clone());
         if let Some(known) = self.answers.borrow().databags.get(&key) {
             return Ok(known.clone());
         }
         let databag = match self.commands().relation_get(relation, party) {
-            Err(error @ CommandError::Refused { .. }) => {
+            Err(error) if error.is_no_data() => {
                 log::warn!("reading no data from `{relation}`: {error}");
                 Databag::new()
             }

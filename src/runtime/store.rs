@@ -115,7 +115,10 @@ impl Store {
 
     /// The first state of a file store.  An agent without `state-get` has no unit state to lose.
     fn begin_file(commands: &mut dyn HookCommands) -> Result<BTreeMap<String, String>, StoreError> {
-        let unit_state = commands.state_get().unwrap_or_default();
+        let unit_state = match commands.state_get() {
+            Err(CommandError::Start { .. }) => BTreeMap::new(),
+            answer => answer?,
+        };
         if unit_state.contains_key("flags") {
             return Err(StoreError::Other {
                 chosen: "the file `.charms-reactive.json`",

@@ -56,6 +56,23 @@ fn joined() -> Juju {
     juju
 }
 
+/// Found by refusing every hook command of `prometheus-scrape-jobs` in turn: a controller that did not
+/// answer for a moment looked like a unit that had withdrawn all its data, and no hook ever told otherwise.
+#[test]
+fn data_that_cannot_be_read_for_now_is_not_taken_for_none() {
+    let mut juju = joined();
+    let before = juju.kept.state.clone();
+    juju.refusal = Some(("relation-get", "ERROR connection is shut down"));
+    juju.run(&App::new(charm()), "db-relation-changed mysql/0").expect_err("Juju runs it again");
+    assert_eq!(juju.kept.state, before);
+
+    juju.refusal = Some((
+        "relation-get",
+        "ERROR cannot read settings for unit \"mysql/0\" in relation \"web:db mysql:server\": unit \"mysql/0\": settings not found",
+    ));
+    juju.run(&App::new(charm()), "db-relation-changed mysql/0").expect("there is none");
+}
+
 #[test]
 fn a_unit_that_joins_sets_joined_and_changed() {
     let juju = joined();

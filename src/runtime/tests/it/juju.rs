@@ -38,6 +38,8 @@ pub(crate) struct Juju {
     pub(crate) log: Vec<String>,
     /// A relation that is gone once its ids have been listed.
     pub(crate) vanishing: Option<String>,
+    /// A command that is refused, and in which words.
+    pub(crate) refusal: Option<(&'static str, &'static str)>,
     /// The folder that files go to.
     pub(crate) charm_dir: Option<tempfile::TempDir>,
 }
@@ -47,6 +49,7 @@ struct Backend(Rc<RefCell<Running>>);
 #[derive(Default)]
 struct Running {
     vanishing: Option<String>,
+    refusal: Option<(&'static str, &'static str)>,
     kept: Kept,
     commands: Vec<String>,
     log: Vec<String>,
@@ -106,6 +109,7 @@ impl Juju {
         .expect("a hook's environment");
         let running = Rc::new(RefCell::new(Running {
             vanishing: self.vanishing.take(),
+            refusal: self.refusal.take(),
             kept: self.kept.clone(),
             ..Running::default()
         }));
@@ -130,6 +134,11 @@ impl HookCommands for Backend {
             .stdin
             .as_ref()
             .map_or_else(BTreeMap::new, |bytes| serde_json::from_slice(bytes).expect("JSON"));
+        if let Some((name, text)) = running.refusal
+            && name == request.name
+        {
+            return Ok(Answer { code: 1, ..refused(text) });
+        }
         let kept = &mut running.kept;
         let answer = match (request.name, args.as_slice()) {
             ("state-get", _) => json!(kept.state),
