@@ -37,7 +37,14 @@ pub struct Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.reason)?;
-        writeln!(f, "with seed {}, after {} steps (of {}):", self.seed, self.steps.len(), self.steps_drawn)?;
+        let plural = if self.steps.len() == 1 { "" } else { "s" };
+        writeln!(
+            f,
+            "with seed {}, after {} step{plural} (of {}):",
+            self.seed,
+            self.steps.len(),
+            self.steps_drawn
+        )?;
         for (position, step) in self.steps.iter().enumerate() {
             writeln!(f, "{:3}. {step}", position + 1)?;
         }

@@ -176,7 +176,8 @@ fn a_lost_update_is_found() {
         with seed 0, after 2 steps (of 30):
           1. settle
           2. remove web/0
-        again: CHARMS_REACTIVE_SEED=0 cargo test -p charms-reactive-sim planted::a_lost_update_is_found"#]].assert_eq(&failure.to_string());
+        again: CHARMS_REACTIVE_SEED=0 cargo test -p charms-reactive-sim planted::a_lost_update_is_found"#]]
+    .assert_eq(&failure.to_string());
 }
 
 #[test]
@@ -192,7 +193,7 @@ fn a_charm_that_is_not_idempotent_is_found() {
     let failure = trial(&charm, one_line).find(0..200, &possible(), 30).expect("found");
     expect![[r#"
         web/1 was installed 2 times
-        with seed 4, after 1 steps (of 30):
+        with seed 4, after 1 step (of 30):
           1. kill the charm after 0 more hook commands
         again: CHARMS_REACTIVE_SEED=4 cargo test -p charms-reactive-sim planted::a_charm_that_is_not_idempotent_is_found"#]].assert_eq(&failure.to_string());
 }
@@ -244,7 +245,8 @@ fn observers_find_what_no_charm_should_do() {
         web/1 config-changed runs `relation-set -r ring:0 --file -`, which changes nothing
         the status of web/0 has 249 characters, 200 at most fit
         web/0 config-changed runs `relation-set -r ring:0 --file -`, which changes nothing
-    "#]].assert_eq(&findings.to_string());
+    "#]]
+    .assert_eq(&findings.to_string());
     assert!(findings.none().is_err());
 }
 
