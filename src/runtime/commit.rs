@@ -10,7 +10,7 @@ use crate::automatic::ends_with_dispatch;
 use crate::dispatch::{Dispatch, DispatchError};
 use crate::plan::{Plan, Status};
 use crate::record::RelationRecord;
-use crate::store::Store;
+use crate::store::{Store, Unsaved};
 
 /// The key of the set flags: a sorted JSON array.
 const FLAGS: &str = "flags";
@@ -116,19 +116,34 @@ fn parsed<T: serde::de::DeserializeOwned + Default>(key: &str, text: &str) -> T 
     })
 }
 
+/// What came of a commit.
+pub(crate) struct Committed {
+    /// Whether anything changed.
+    pub(crate) has_effects: bool,
+    /// What has to be saved when Juju has been told everything, the log included.
+    pub(crate) unsaved: Option<Unsaved>,
+}
+
+impl Committed {
+    /// Nothing was done besides what was told to Juju.
+    pub(crate) fn told() -> Self {
+        Self { has_effects: true, unsaved: None }
+    }
+}
+
 /// Does everything that the dispatch planned, in an order that can be done again.
 ///
 /// First files, and what follows from them; then what Juju holds back until the dispatch ends well
 /// (relation data, ports, state); last what Juju does not hold back (statuses, the workload's version,
 /// the action's result).
 ///
-/// Tells whether anything changed.
+/// Tells whether anything changed, and what has to be saved last of all.
 ///
 /// # Guarantees
 ///
 /// Nothing is written that did not change.  A kill in the middle leaves no trace in relation data,
 /// ports and state; files and statuses are the same after Juju's retry.
-pub(crate) fn commit(dispatch: &Dispatch, state: &State) -> Result<bool, DispatchError> {
+pub(crate) fn commit(dispatch: &Dispatch, state: &State) -> Result<Committed, DispatchError> {
     let mut plan = std::mem::take(&mut *dispatch.plan.borrow_mut());
     let mut has_effects = plan.has_more_than_files();
     for (path, effect) in &plan.files {
@@ -146,10 +161,16 @@ pub(crate) fn commit(dispatch: &Dispatch, state: &State) -> Result<bool, Dispatc
     }
     commit_ports(dispatch, &plan)?;
     let context = &dispatch.context;
-    state.store.save(&mut *dispatch.model.commands(), &context.charm_dir, &context.id, &state.saved, next)?;
+    let unsaved = state.store.save(
+        &mut *dispatch.model.commands(),
+        &context.charm_dir,
+        &context.id,
+        &state.saved,
+        next,
+    )?;
     let status = status.filter(|status| !state.shows(dispatch, status));
     commit_unheld(dispatch, &plan, status.as_ref())?;
-    Ok(has_effects)
+    Ok(Committed { has_effects, unsaved })
 }
 
 fn commit_ports(dispatch: &Dispatch, plan: &Plan) -> Result<(), CommandError> {
