@@ -6,6 +6,22 @@ use crate::dispatch::{Dispatch, DispatchError};
 use crate::plan::Plan;
 use crate::shown::Shown;
 use crate::state::State;
+use crate::store::Unsaved;
+
+/// What came of a commit.
+pub(crate) struct Committed {
+    /// Whether anything changed.
+    pub(crate) has_effects: bool,
+    /// What has to be saved when Juju has been told everything, the log included.
+    pub(crate) unsaved: Option<Unsaved>,
+}
+
+impl Committed {
+    /// Nothing was done besides what was told to Juju.
+    pub(crate) fn told() -> Self {
+        Self { has_effects: true, unsaved: None }
+    }
+}
 
 /// Does everything that the dispatch planned, in an order that can be done again.
 ///
@@ -13,13 +29,13 @@ use crate::state::State;
 /// (relation data, ports, state); last what Juju does not hold back (statuses, the workload's version,
 /// the action's result).
 ///
-/// Tells whether anything changed.
+/// Tells whether anything changed, and what has to be saved last of all.
 ///
 /// # Guarantees
 ///
 /// Nothing is written that did not change.  A kill in the middle leaves no trace in relation data,
 /// ports and state; files and statuses are the same after Juju's retry.
-pub(crate) fn commit(dispatch: &Dispatch, state: &State) -> Result<bool, DispatchError> {
+pub(crate) fn commit(dispatch: &Dispatch, state: &State) -> Result<Committed, DispatchError> {
     let mut plan = std::mem::take(&mut *dispatch.plan.borrow_mut());
     let mut has_effects = !plan.ports.is_empty() || !plan.results.is_empty();
     for (path, effect) in &plan.files {
@@ -41,8 +57,15 @@ pub(crate) fn commit(dispatch: &Dispatch, state: &State) -> Result<bool, Dispatc
     }
     commit_ports(dispatch, &plan)?;
     let context = &dispatch.context;
-    state.store.save(&mut *dispatch.model.commands(), &context.charm_dir, &context.id, &state.saved, next)?;
-    Ok(commit_unheld(dispatch, &plan, state)? || has_effects)
+    let unsaved = state.store.save(
+        &mut *dispatch.model.commands(),
+        &context.charm_dir,
+        &context.id,
+        &state.saved,
+        next,
+    )?;
+    has_effects |= commit_unheld(dispatch, &plan, state)?;
+    Ok(Committed { has_effects, unsaved })
 }
 
 fn commit_ports(dispatch: &Dispatch, plan: &Plan) -> Result<(), CommandError> {

@@ -11,7 +11,7 @@ use charms_reactive_hookcmd::{CommandError, Commands as _, HookCommands};
 use crate::Hook;
 use crate::automatic;
 use crate::charm::App;
-use crate::commit::commit;
+use crate::commit::{Committed, commit};
 use crate::context::Context;
 use crate::dispatch::{Dispatch, DispatchError, caught, panic_message, settle, settle_rounds};
 use crate::endpoint::Endpoint;
@@ -19,6 +19,7 @@ use crate::interface::Manage;
 use crate::log_buffer;
 use crate::plan::Plan;
 use crate::state::State;
+use crate::store::Unsaved;
 
 /// Runs one dispatch of a charm, as Juju started it: the whole of a charm's `main`.
 pub fn run(app: &App) -> ExitCode {
@@ -70,12 +71,18 @@ pub fn dispatch(
     if let Err(error) = &result {
         log_failure(&dispatch, error);
     }
-    log_buffer::write(&mut *dispatch.model.commands(), result.as_ref().is_ok_and(|has_effects| *has_effects));
-    result.map(drop)
+    let has_effects = result.as_ref().is_ok_and(|committed| committed.has_effects);
+    log_buffer::write(&mut *dispatch.model.commands(), has_effects);
+    let saved = result?.unsaved.map_or(Ok(()), Unsaved::save).map_err(DispatchError::Store);
+    if let Err(error) = &saved {
+        log_failure(&dispatch, error);
+        log_buffer::write(&mut *dispatch.model.commands(), true);
+    }
+    saved
 }
 
-/// A dispatch from the saved flags to the commit; tells whether it changed anything.
-fn through(app: &App, dispatch: &Rc<Dispatch>) -> Result<bool, DispatchError> {
+/// A dispatch from the saved flags to the commit.
+fn through(app: &App, dispatch: &Rc<Dispatch>) -> Result<Committed, DispatchError> {
     let mut hook = Hook { dispatch: dispatch.clone() };
     let event = dispatch.context.event.clone();
     if event.is_restricted() {
@@ -84,7 +91,7 @@ fn through(app: &App, dispatch: &Rc<Dispatch>) -> Result<bool, DispatchError> {
         if !dispatch.plan.borrow().is_empty() {
             log::warn!("`{event}` is a restricted hook: statuses, files and ports are not changed in it");
         }
-        return Ok(true);
+        return Ok(Committed::told());
     }
     let mut state = State::load(app.store, dispatch)?;
     let managers: Vec<(EndpointName, Rc<dyn Manage>)> = app
@@ -137,7 +144,7 @@ fn depends_on(app: &App, dispatch: &Dispatch, is_wanted: impl Fn(&Flag) -> bool)
 }
 
 /// Runs an action, then the handlers of the flags that it changed.
-fn run_action(app: &App, hook: &mut Hook, state: &State, name: &str) -> Result<bool, DispatchError> {
+fn run_action(app: &App, hook: &mut Hook, state: &State, name: &str) -> Result<Committed, DispatchError> {
     let dispatch = hook.dispatch.clone();
     let result = match app.actions.iter().find(|(known, _)| *known == name) {
         Some((_, run)) => caught(name, || run(hook))
@@ -155,7 +162,7 @@ fn run_action(app: &App, hook: &mut Hook, state: &State, name: &str) -> Result<b
         let failure = Some(reasons.join(": "));
         *dispatch.plan.borrow_mut() = Plan { failure, ..Plan::default() };
         report_action(&dispatch)?;
-        return Ok(true);
+        return Ok(Committed::told());
     }
     commit(&dispatch, state)
 }

@@ -63,7 +63,9 @@ impl Shown {
         if self.unit == digest {
             return Ok(false);
         }
-        self.forget();
+        // A kill from here on leaves open what is shown.
+        self.unit = None;
+        self.save();
         commands.status_set(status.status, &status.message)?;
         self.unit = digest;
         self.save();
@@ -80,7 +82,8 @@ impl Shown {
         if self.application == digest {
             return Ok(false);
         }
-        self.forget();
+        self.application = None;
+        self.save();
         commands.application_status_set(status.status, &status.message)?;
         self.application = digest;
         self.save();
@@ -102,17 +105,12 @@ impl Shown {
         Ok(true)
     }
 
-    /// Keeps nothing: from now until the next [`Shown::save`] a kill leaves open what is shown.
-    fn forget(&self) {
-        let _ = fs::remove_file(&self.path);
-    }
-
     /// Keeps what is shown.  When that fails, the next status is shown again.
     fn save(&self) {
         let content = serde_json::to_vec(self).expect("texts are JSON");
         if let Err(error) = (FileEffect::Write { content, mode: 0o600 }).apply(&self.path) {
             log::warn!("cannot keep what was shown: {error}");
-            self.forget();
+            let _ = fs::remove_file(&self.path);
         }
     }
 }

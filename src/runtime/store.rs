@@ -25,8 +25,8 @@ pub(crate) const FILE_NAME: &str = ".charms-reactive.json";
 /// # Guarantees
 ///
 /// With [`Store::UnitState`] the state is part of the hook's transaction: Juju keeps it exactly when it
-/// keeps the relation data of the same dispatch.  With [`Store::File`] it is written last, just
-/// before the dispatch ends well; Juju may still refuse the rest.
+/// keeps the relation data of the same dispatch.  With [`Store::File`] it is written last, after every
+/// hook command, just before the dispatch ends well; Juju may still refuse the rest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Store {
     /// Juju's unit state (`state-get`, `state-set`).
@@ -90,6 +90,22 @@ struct Saved {
     state: BTreeMap<String, String>,
 }
 
+/// A state that has to be saved when Juju has been told everything.
+///
+/// Saved before, it would say of a dispatch that is killed on its way that all was done.
+#[must_use]
+pub(crate) struct Unsaved {
+    path: PathBuf,
+    effect: FileEffect,
+}
+
+impl Unsaved {
+    pub(crate) fn save(self) -> Result<(), StoreError> {
+        self.effect.apply(&self.path)?;
+        Ok(())
+    }
+}
+
 impl Store {
     /// The state that was saved last; empty when none was.
     pub(crate) fn load(
@@ -115,7 +131,10 @@ impl Store {
 
     /// The first state of a file store.  An agent without `state-get` has no unit state to lose.
     fn begin_file(commands: &mut dyn HookCommands) -> Result<BTreeMap<String, String>, StoreError> {
-        let unit_state = commands.state_get().unwrap_or_default();
+        let unit_state = match commands.state_get() {
+            Err(CommandError::Start { .. }) => BTreeMap::new(),
+            answer => answer?,
+        };
         if unit_state.contains_key("flags") {
             return Err(StoreError::Other {
                 chosen: "the file `.charms-reactive.json`",
@@ -125,7 +144,7 @@ impl Store {
         Ok(BTreeMap::new())
     }
 
-    /// Saves what differs between `old` and `new`.
+    /// Saves what differs between `old` and `new`; or gives what is to be saved last of all.
     pub(crate) fn save(
         self,
         commands: &mut dyn HookCommands,
@@ -133,9 +152,9 @@ impl Store {
         dispatch: &str,
         old: &BTreeMap<String, String>,
         new: BTreeMap<String, String>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Option<Unsaved>, StoreError> {
         if *old == new {
-            return Ok(());
+            return Ok(None);
         }
         if let Some((key, value)) = new.iter().find(|(_, value)| value.len() > VALUE_BYTES_MAX) {
             return Err(StoreError::TooLong { key: key.clone(), bytes: value.len() });
@@ -158,9 +177,10 @@ impl Store {
             Self::File => {
                 let saved = Saved { dispatch: dispatch.to_owned(), state: new };
                 let content = serde_json::to_vec_pretty(&saved).expect("texts are JSON");
-                FileEffect::Write { content, mode: 0o600 }.apply(&charm_dir.join(FILE_NAME))?;
+                let effect = FileEffect::Write { content, mode: 0o600 };
+                return Ok(Some(Unsaved { path: charm_dir.join(FILE_NAME), effect }));
             }
         }
-        Ok(())
+        Ok(None)
     }
 }

@@ -159,7 +159,7 @@ impl Builder {
         let mut model = Model::new(self.juju, &self.model_name, self.seed);
         model.journal.keep(self.events_max);
         let clock = Clock::new(self.seed, self.update_status_interval);
-        Ok(Sim::new(model, agents, self.settings, clock, temporary))
+        Ok(Sim::new(self.seed, model, agents, self.settings, clock, temporary))
     }
 }
 

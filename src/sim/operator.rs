@@ -93,7 +93,8 @@ impl<'a> Operator<'a> {
         let taken: Vec<Ipv4Addr> = self.model.units.values().map(|unit| unit.address).collect();
         let Some(unit) = self.model.units.get_mut(unit) else { return };
         // 10.2.0.0 and on: machines are given addresses in 10.1.
-        let free = (0x0a02_0001_u32..).map(Ipv4Addr::from_bits).find(|address| !taken.contains(address));
+        let free =
+            (0x0a02_0001_u32..=0x0aff_ffff).map(Ipv4Addr::from_bits).find(|address| !taken.contains(address));
         unit.address = free.expect("there are more addresses than units");
     }
 

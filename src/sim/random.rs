@@ -9,11 +9,31 @@
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Random {
     state: u64,
+    script: Option<Script>,
+}
+
+/// Choices that were made before, in place of chance.
+#[derive(Clone, Debug, Default)]
+struct Script {
+    /// What is to be chosen; the first one when there is nothing more in it.
+    choices: Vec<usize>,
+    /// What was chosen, of how many.
+    taken: Vec<(usize, usize)>,
 }
 
 impl Random {
     pub(crate) fn new(seed: u64) -> Self {
-        Self { state: seed }
+        Self { state: seed, script: None }
+    }
+
+    /// No chance at all: what is chosen is written.
+    pub(crate) fn scripted(choices: Vec<usize>) -> Self {
+        Self { state: 0, script: Some(Script { choices, taken: Vec::new() }) }
+    }
+
+    /// What was chosen by script, of how many; choices between one are none.
+    pub(crate) fn taken(&self) -> &[(usize, usize)] {
+        self.script.as_ref().map_or(&[], |script| &script.taken)
     }
 
     /// The next sixty-four bits.
@@ -29,6 +49,14 @@ impl Random {
     ///
     /// The remainder prefers small indexes by less than one in 2^50 for the counts that occur here.
     pub(crate) fn index(&mut self, count: usize) -> usize {
+        if let Some(script) = &mut self.script {
+            if count < 2 {
+                return 0;
+            }
+            let choice = script.choices.get(script.taken.len()).copied().unwrap_or(0).min(count - 1);
+            script.taken.push((choice, count));
+            return choice;
+        }
         let index = self.next_u64() % count as u64;
         usize::try_from(index).expect("an index below a usize is one")
     }

@@ -43,8 +43,10 @@ pub(crate) struct Settings {
 /// - The same seed, charms and calls give the same order of hooks.
 /// - One process of a charm runs at a time, as under one machine lock for the whole model.
 /// - A charm gets the environment that Juju documents, and nothing of the caller's.
+/// - A test that panics while it has one says the seed, and the command that runs the test again.
 #[derive(Debug)]
 pub struct Sim {
+    pub(crate) seed: u64,
     pub(crate) model: Model,
     pub(crate) agents: Agents,
     pub(crate) settings: Settings,
@@ -101,6 +103,7 @@ impl Sim {
     }
 
     pub(crate) fn new(
+        seed: u64,
         model: Model,
         agents: Agents,
         settings: Settings,
@@ -108,6 +111,7 @@ impl Sim {
         temporary: Option<TempDir>,
     ) -> Self {
         Self {
+            seed,
             model,
             agents,
             settings,
@@ -128,6 +132,11 @@ impl Sim {
     /// When the system gives no temporary folder.
     pub fn from_seed(seed: u64) -> Self {
         Builder::default().seed(seed).build().expect("a temporary folder can be made")
+    }
+
+    /// The seed that decides what Juju leaves open.
+    pub fn seed(&self) -> u64 {
+        self.seed
     }
 
     /// Deploys a charm under a name, with some units; the first one leads.
@@ -253,6 +262,12 @@ impl Sim {
         self.rules.add_hook(judge)
     }
 
+    /// Has the charm killed that asks for a hook command after `commands` more; once.
+    pub fn kill_at(&mut self, commands: usize) {
+        let at = self.commands_asked() + commands;
+        self.rule(move |command| if command.total == at { Verdict::Kill } else { Verdict::Run }).keep();
+    }
+
     /// Has every hook that does not end well looked at for what it left behind.
     pub(crate) fn watch_rollbacks(&mut self) {
         self.traces = Some(String::new());
@@ -342,5 +357,14 @@ impl Sim {
     /// All that has happened, as text.
     pub fn transcript(&self) -> String {
         transcript(self.events())
+    }
+}
+
+impl Drop for Sim {
+    fn drop(&mut self) {
+        // The test that made it fails: its seed is what somebody needs who wants to see it again.
+        if std::thread::panicking() {
+            crate::seed::tell(self.seed);
+        }
     }
 }

@@ -15,7 +15,7 @@ use crate::sim::Sim;
 ///
 /// # Shape
 ///
-/// One sorted line for each thing; ids that are drawn by chance (UUIDs, ids of secrets) are replaced by
+/// One sorted line for each thing; ids that are drawn by chance (UUIDs, of secrets, of runs) are replaced by
 /// `<id>`, so that two runs that differ in nothing else are equal.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Snapshot {
@@ -38,13 +38,17 @@ impl Snapshot {
             counts
         };
         let (old, new) = (count(&self.lines), count(&other.lines));
-        let more = |one: &BTreeMap<String, usize>, two: &BTreeMap<String, usize>, sign: char| {
-            one.iter()
-                .filter(|(line, count)| two.get(*line).copied().unwrap_or_default() < **count)
-                .map(|(line, _)| format!("{sign} {line}\n"))
-                .collect::<String>()
-        };
-        more(&old, &new, '-') + &more(&new, &old, '+')
+        let mut text = String::new();
+        for (one, two, sign) in [(&old, &new, '-'), (&new, &old, '+')] {
+            for (line, count) in one {
+                if two.get(line).copied().unwrap_or_default() < *count {
+                    text.extend([sign, ' ']);
+                    text.push_str(line);
+                    text.push('\n');
+                }
+            }
+        }
+        text
     }
 
     fn new(lines: impl IntoIterator<Item = String>) -> Self {
@@ -156,7 +160,7 @@ fn file(folder: &Path, below: &Path, own: Option<&Path>) -> Option<String> {
     Some(format!("{} ({mode:o}) {:?}", below.display(), String::from_utf8_lossy(&content)))
 }
 
-/// The text with `<id>` for each UUID and each id of a secret.
+/// The text with `<id>` for each UUID, each id of a secret and of a run.
 fn without_ids(text: &str) -> String {
     let mut clean = String::with_capacity(text.len());
     let mut rest = text;
@@ -176,6 +180,7 @@ fn without_ids(text: &str) -> String {
 fn id_length(text: &str, before: Option<char>) -> Option<usize> {
     const UUID: usize = 36;
     const SECRET: usize = 20;
+    const CONTEXT: usize = 32;
     if before.is_some_and(|letter| letter.is_ascii_alphanumeric()) {
         return None;
     }
@@ -189,7 +194,10 @@ fn id_length(text: &str, before: Option<char>) -> Option<usize> {
     let is_secret = end == SECRET
         && head[..end].iter().all(|byte| byte.is_ascii_digit() || (b'a'..=b'v').contains(byte))
         && head[..end].iter().any(u8::is_ascii_digit);
-    if is_uuid { Some(UUID) } else { is_secret.then_some(SECRET) }
+    let is_context = end == CONTEXT && head[..end].iter().all(u8::is_ascii_hexdigit);
+    [(is_uuid, UUID), (is_secret, SECRET), (is_context, CONTEXT)]
+        .into_iter()
+        .find_map(|(is_id, length)| is_id.then_some(length))
 }
 
 #[cfg(test)]
@@ -201,6 +209,7 @@ mod tests {
         for (text, expected) in [
             ("request_3f2a4a8e-5b1c-4d2e-8f3a-0123456789ab = 1", "request_<id> = 1"),
             ("uri secret:9m4e2mr0ui3e8a215n4g", "uri secret:<id>"),
+            ("web/0-start-a395651eb8e15ba009f096885c5702f7", "web/0-start-<id>"),
             ("10.1.0.1/32", "10.1.0.1/32"),
             ("a-long-word-that-is-no-id-at-all-but-text", "a-long-word-that-is-no-id-at-all-but-text"),
             ("größer 3f2a4a8e-5b1c-4d2e-8f3a-0123456789abcd", "größer <id>cd"),

@@ -6,14 +6,7 @@ use charms_reactive::{App, Context};
 use charms_reactive_sim::hookcmd::HookCommands;
 use charms_reactive_sim::{CharmSource, Environment, InProcess};
 
-/// In which way a charm is run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// As a function of the test: fast, and the same to the byte for the same seed.
-    InProcess,
-    /// As the program that Juju would run: the truth.
-    Program,
-}
+use crate::mode::Mode;
 
 /// A charm, given as the function that makes its [`App`].
 #[derive(Clone, Copy, Debug)]

@@ -24,7 +24,27 @@
 //! assert_eq!(sim.unit("web/2").expect("a unit").workload.message, "ready");
 //! ```
 
-mod app;
+//!
+//! # Where to look
+//!
+//! | For | See |
+//! |---|---|
+//! | what an operator does | [`Sim`], [`Step`] |
+//! | one body as a function and as a program | [`in_both_modes!`], [`AppCharm::source`], [`lay_out`] |
+//! | faults | [`Sim::rule`], [`Sim::hook_rule`], [`Sim::kill_at`], [`every_command`] |
+//! | time | [`Sim::advance`], [`Sim::stop_agent`] |
+//! | many seeds | [`for_seeds`], [`Trial`], [`Possible`] |
+//! | every order | [`explore`] |
+//! | what no charm should do | [`Sim::check_all`] |
+//! | looking | [`Sim::status`], [`Sim::snapshot`], [`Sim::transcript`], [`Sim::events`] |
+//!
+//! `docs/testing.md` of the repository is the guide, and `tests/outside` a charm with such tests.
 
-pub use app::{AppCharm, Mode, in_process};
+mod app;
+mod mode;
+mod pack;
+
+pub use app::{AppCharm, in_process};
 pub use charms_reactive_sim::*;
+pub use mode::Mode;
+pub use pack::lay_out;

@@ -41,12 +41,26 @@ fn life(sim: &mut Sim) {
     settle(sim);
 }
 
+/// A part of it, for programs: every fault is another run, of tens of processes.
+fn start_of_life(sim: &mut Sim) {
+    sim.relate("jobs:prometheus", "prometheus:manual-jobs").expect("related");
+    sim.configure("jobs", &[("jobs", NODE)]).expect("configured");
+    let settled = sim.settle().expect("the model works");
+    assert_eq!(settled.failed, [], "{}", sim.transcript());
+}
+
 fn check(mode: Mode, fault: &Verdict) {
     let folder = tempfile::tempdir().expect("a folder");
     layout::SCRAPE_JOBS.lay_out(folder.path());
-    let covered = every_command(fault, || new(mode, folder.path()), life);
-    let covered = covered.unwrap_or_else(|broken| panic!("{broken}\n{}", broken.transcript));
-    assert!(covered.commands > 40, "{covered:?}");
+    let through = |scenario: fn(&mut Sim), commands_min| {
+        let covered = every_command(fault, || new(mode, folder.path()), scenario);
+        let covered = covered.unwrap_or_else(|broken| panic!("{broken}\n{}", broken.transcript));
+        assert!(covered.commands > commands_min, "{covered:?}");
+    };
+    through(start_of_life, 30);
+    if mode == Mode::InProcess {
+        through(life, 80);
+    }
 }
 
 #[test]
@@ -72,4 +86,26 @@ fn killed_at_any_command_as_a_program() {
 #[test]
 fn refused_at_any_command_as_a_program() {
     check(Mode::Program, &Verdict::refuse("connection is shut down"));
+}
+
+#[test]
+fn one_seed_is_one_run_to_the_byte() {
+    let run = || {
+        let mut sim = new(Mode::InProcess, std::path::Path::new(""));
+        life(&mut sim);
+        (sim.transcript(), sim.snapshot())
+    };
+    assert_eq!(run(), run());
+}
+
+#[test]
+fn as_a_function_and_as_a_program_the_charm_leaves_the_same() {
+    let folder = tempfile::tempdir().expect("a folder");
+    layout::SCRAPE_JOBS.lay_out(folder.path());
+    let run = |mode| {
+        let mut sim = new(mode, folder.path());
+        life(&mut sim);
+        sim.snapshot().to_string()
+    };
+    assert_eq!(run(Mode::InProcess), run(Mode::Program));
 }

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use charms_reactive_sim::{Environment, InProcess, LEASE, Sim};
 
+type Notes = Rc<RefCell<Vec<String>>>;
+
 /// A charm that writes down when which hook of which unit was run; it fails while `is_failing`.
-fn noting(notes: &Rc<RefCell<Vec<String>>>, is_failing: &Rc<Cell<bool>>) -> InProcess {
+fn noting(notes: &Notes, is_failing: &Rc<Cell<bool>>) -> InProcess {
     let (notes, is_failing) = (Rc::clone(notes), Rc::clone(is_failing));
     InProcess::from_yaml("name: web", move |_, environment: &Environment| {
         let word = |name| environment.var(name).unwrap_or_default().to_owned();
@@ -16,7 +18,7 @@ fn noting(notes: &Rc<RefCell<Vec<String>>>, is_failing: &Rc<Cell<bool>>) -> InPr
     })
 }
 
-fn world(units: u32) -> (Sim, Rc<RefCell<Vec<String>>>, Rc<Cell<bool>>) {
+fn world(units: u32) -> (Sim, Notes, Rc<Cell<bool>>) {
     let (notes, is_failing) = (Rc::default(), Rc::default());
     let mut sim = Sim::from_seed(3);
     sim.deploy("web", noting(&notes, &is_failing), units).unwrap();

@@ -15,5 +15,6 @@ mod failure;
 mod fault;
 mod membership;
 mod order;
+mod planted;
 mod secret;
 mod socket;
