@@ -1,26 +1,31 @@
 //! The charm in a model: as a function and as a program, with faults, for many seeds.
 
 use charms_reactive_testkit::{
-    CharmSource, Explored, Mode, Possible, Sim, Trial, Verdict, every_command, explore, for_seeds,
-    in_both_modes, in_process, lay_out,
+    Explored, Mode, Possible, Sim, Trial, Verdict, every_command, explore, for_seeds, in_both_modes,
+    in_process, lay_out,
 };
 use expect_test::expect;
 
-/// A model with this many greeters; a folder for the packed charm, gone at the end.
-fn model(mode: Mode, seed: u64, units: u32) -> (Sim, tempfile::TempDir) {
-    let packed = tempfile::tempdir().expect("a folder");
-    let yaml = env!("CARGO_MANIFEST_DIR");
-    lay_out(env!("CARGO_BIN_EXE_greeter"), yaml, packed.path()).expect("laid out");
-    let charm: CharmSource = in_process(greeter::app).source(mode, yaml, packed.path());
-    let mut sim =
-        Sim::builder().seed(seed).program(env!("CARGO_BIN_EXE_hook-command")).build().expect("a model");
+/// The packed charm, as `juju deploy` takes it.
+fn packed() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    lay_out(env!("CARGO_BIN_EXE_greeter"), env!("CARGO_MANIFEST_DIR"), folder.path()).expect("laid out");
+    folder
+}
+
+/// A model with this many greeters.
+fn model(mode: Mode, packed: &tempfile::TempDir, units: u32) -> Sim {
+    let program = env!("CARGO_BIN_EXE_hook-command");
+    let mut sim = Sim::builder().seed(7).program(program).build().expect("a model");
+    let charm = in_process(greeter::app).source(mode, env!("CARGO_MANIFEST_DIR"), packed.path());
     sim.deploy("greeter", charm, units).expect("deployed");
-    (sim, packed)
+    sim
 }
 
 in_both_modes! {
     fn everybody_greets(mode: Mode) {
-        let (mut sim, _packed) = model(mode, 7, 2);
+        let packed = packed();
+        let mut sim = model(mode, &packed, 2);
         let findings = sim.check_all();
         sim.configure("greeter", &[("greeting", "good morning")]).expect("configured");
         sim.settle().expect("settled");
@@ -43,7 +48,8 @@ in_both_modes! {
     }
 
     fn it_may_be_killed_at_any_command(mode: Mode) {
-        let covered = every_command(&Verdict::Kill, || model(mode, 7, 1).0, |sim| drop(sim.settle().expect("settled")));
+        let packed = packed();
+        let covered = every_command(&Verdict::Kill, || model(mode, &packed, 1), |sim| drop(sim.settle().expect("settled")));
         assert!(covered.unwrap_or_else(|broken| panic!("{broken}")).commands > 5);
     }
 }
