@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -10,6 +11,9 @@ use charms_reactive_core::Databag;
 
 use crate::model::Model;
 use crate::sim::Sim;
+
+/// Longer files, and those that are no text, are shown by their hash.
+const FILE_BYTES_SHOWN_MAX: usize = 4096;
 
 /// What charms have left behind: databags, states, ports, secrets, statuses, versions, files.
 ///
@@ -157,7 +161,15 @@ fn file(folder: &Path, below: &Path, own: Option<&Path>) -> Option<String> {
     if own.is_some_and(|own| fs::read(own.join(below)).is_ok_and(|original| original == content)) {
         return None;
     }
-    Some(format!("{} ({mode:o}) {:?}", below.display(), String::from_utf8_lossy(&content)))
+    let shown = match std::str::from_utf8(&content) {
+        Ok(text) if text.len() <= FILE_BYTES_SHOWN_MAX => format!("{text:?}"),
+        _ => {
+            let mut hasher = DefaultHasher::new();
+            content.hash(&mut hasher);
+            format!("{} bytes, hash {:016x}", content.len(), hasher.finish())
+        }
+    };
+    Some(format!("{} ({mode:o}) {shown}", below.display()))
 }
 
 /// The text with `<id>` for each UUID, each id of a secret and of a run.

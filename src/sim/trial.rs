@@ -8,7 +8,7 @@ use crate::sim::Sim;
 use crate::step::{Possible, Step};
 
 /// How many runs it may take to make a list of steps shorter.
-pub const SHRINK_RUNS_MAX: usize = 2000;
+pub const SHRINK_RUNS_MAX: usize = 500;
 
 /// Tells what is wrong with a model.
 type Check<'a> = Box<dyn Fn(&mut Sim) -> Result<(), String> + 'a>;
@@ -72,6 +72,11 @@ impl<'a> Trial<'a> {
     ///
     /// What is wrong, and what was said.
     pub fn run(&self, seed: u64, steps: &[Step]) -> Result<(), (String, String)> {
+        let (result, sim) = self.attempt(seed, steps);
+        result.map_err(|reason| (reason, sim.transcript()))
+    }
+
+    fn attempt(&self, seed: u64, steps: &[Step]) -> (Result<(), String>, Sim) {
         let mut sim = (self.new)(seed);
         let result = steps
             .iter()
@@ -79,7 +84,7 @@ impl<'a> Trial<'a> {
             .and_then(|()| sim.settle().map(drop))
             .map_err(|error| error.to_string())
             .and_then(|()| (self.check)(&mut sim));
-        result.map_err(|reason| (reason, sim.transcript()))
+        (result, sim)
     }
 
     /// Draws `count` steps for each seed until something is wrong, and makes the steps fewer.
@@ -89,7 +94,7 @@ impl<'a> Trial<'a> {
         let seeds = seed::chosen().map_or(seeds, |seed| seed..seed.saturating_add(1));
         seeds.into_iter().find_map(|seed| {
             let steps = possible.draw(seed, count);
-            self.run(seed, &steps).is_err().then(|| self.shrink(seed, steps))
+            self.attempt(seed, &steps).0.is_err().then(|| self.shrink(seed, steps))
         })
     }
 
@@ -105,7 +110,7 @@ impl<'a> Trial<'a> {
         let mut fails = |steps: &[Step]| {
             let is_left = runs_left > 0;
             runs_left = runs_left.saturating_sub(1);
-            is_left && self.run(seed, steps).is_err()
+            is_left && self.attempt(seed, steps).0.is_err()
         };
         loop {
             let before = best.clone();
