@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::agent::Agents;
 use crate::commands;
 use crate::error::{RunError, SimError};
-use crate::model::Model;
+use crate::model::{Model, Substrate};
 use crate::sim::{Settings, Sim};
 use crate::version::JujuVersion;
 
@@ -20,6 +20,7 @@ pub struct Builder {
     seed: u64,
     juju: JujuVersion,
     model_name: String,
+    substrate: Substrate,
     program: Option<PathBuf>,
     folder: Option<PathBuf>,
     settings: Settings,
@@ -31,6 +32,7 @@ impl Default for Builder {
             seed: 0,
             juju: JujuVersion::default(),
             model_name: "sim".to_owned(),
+            substrate: Substrate::default(),
             program: None,
             folder: None,
             settings: Settings {
@@ -60,6 +62,12 @@ impl Builder {
     /// The name of the model, `JUJU_MODEL_NAME`.
     pub fn model_name(mut self, name: impl Into<String>) -> Self {
         self.model_name = name.into();
+        self
+    }
+
+    /// A model on Kubernetes, with a pod for each unit; without this, one of machines.
+    pub fn kubernetes(mut self) -> Self {
+        self.substrate = Substrate::Kubernetes;
         self
     }
 
@@ -127,6 +135,9 @@ impl Builder {
             (None, Some(temporary)) => absolute(temporary.path())?,
             (None, None) => unreachable!("one of the two was made above"),
         };
+        let mut model = Model::new(self.juju, &self.model_name, self.seed);
+        model.substrate = self.substrate;
+        model.root.clone_from(&root);
         let agents = match &self.program {
             Some(program) => {
                 if !program.is_file() {
@@ -136,7 +147,6 @@ impl Builder {
             }
             None => Agents::new(root, Path::new(""), std::iter::empty())?,
         };
-        let model = Model::new(self.juju, &self.model_name, self.seed);
         Ok(Sim::new(model, agents, self.settings, temporary))
     }
 }

@@ -108,6 +108,9 @@ impl Sim {
         for name in &names {
             self.model.synchronize_scopes(name);
         }
+        if let Some(run) = self.run_queued_action()? {
+            return Ok(Some(run));
+        }
         let due = self.model.units.values().map(|unit| (unit.name.clone(), schedule::due(&self.model, unit)));
         let due: Vec<(UnitName, Vec<Hook>)> = due.filter(|(_, hooks)| !hooks.is_empty()).collect();
         let failed = self.model.units.values().filter_map(|unit| {
@@ -161,7 +164,7 @@ impl Sim {
             commands,
         };
         // Asked again right before the hook: leadership may have gone while it waited for its retry.
-        let is_void = hook.event == HookEvent::LeaderElected && !self.model.is_leader(unit);
+        let is_void = self.model.is_void(unit, hook);
         let found = match lookup(&self.agents.charm(unit), "hooks", &name) {
             Lookup::Missing => None,
             _ if is_void => None,
@@ -194,6 +197,7 @@ impl Sim {
     ///
     /// `U/op_callbacks.go`, `PrepareHook`: statuses; `U/operation/deploy.go`: files of an upgrade.
     fn prepare(&mut self, unit: &UnitName, hook: &Hook) -> Result<(), SimError> {
+        self.lay_out(unit, hook)?;
         let status = match &hook.event {
             HookEvent::Install => Some("installing charm software"),
             HookEvent::Stop => Some("stopping charm software"),
@@ -208,6 +212,21 @@ impl Sim {
             let old = self.model.unit(unit)?.charm.clone();
             self.agents.deploy(unit, &new.folder, Some(&old.folder))?;
             self.model.unit_mut(unit)?.charm = new;
+        }
+        Ok(())
+    }
+
+    /// Sees to it that files are there: the charm's in a new place of the unit, and its storage.
+    fn lay_out(&mut self, unit: &UnitName, hook: &Hook) -> Result<(), SimError> {
+        let known = self.model.unit_mut(unit)?;
+        if !std::mem::replace(&mut known.has_files, true) {
+            let charm = known.charm.clone();
+            self.agents.remove(unit);
+            self.agents.deploy(unit, &charm.folder, None)?;
+        }
+        let storage = hook.storage.as_ref().and_then(|id| self.model.storage.get(id));
+        if let Some(storage) = storage {
+            crate::agent::make_storage(&storage.location, storage.kind)?;
         }
         Ok(())
     }
@@ -228,11 +247,9 @@ impl Sim {
             (Ok(ended), _) => Outcome::Failed { error: ended.exit.to_string() },
         };
         commit::keep_cache(&mut self.model, &run);
-        if run.is_reboot_asked
-            && let Some(unit) = self.model.units.get_mut(unit)
-        {
-            unit.is_rebooted = unit.is_started;
-        }
+        // The plain form waits for a good end.
+        let is_rebooted =
+            run.is_reboot_asked && (outcome == Outcome::Committed || exit == Some(Exit::Rebooted));
         match &outcome {
             Outcome::Committed => self.done(unit, hook),
             Outcome::Failed { error } => {
@@ -240,8 +257,12 @@ impl Sim {
                     let attempts = unit.failed.as_ref().map_or(0, |failed| failed.attempts) + 1;
                     unit.failed = Some(Failed { hook: hook.clone(), attempts, error: error.clone() });
                 }
+                self.replace_failed_charm(unit)?;
             }
             Outcome::Requeued | Outcome::Skipped => {}
+        }
+        if is_rebooted {
+            self.model.restart_machine(unit);
         }
         let error = match &outcome {
             Outcome::Failed { error } => Some(error.clone()),

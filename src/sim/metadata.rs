@@ -79,12 +79,6 @@ pub enum CharmError {
         /// What is wrong with it.
         reason: String,
     },
-    /// The charm asks for another Juju, or another kind of model.
-    #[error("charm cannot be deployed: it assumes {assumed}")]
-    Assumes {
-        /// The feature in `metadata.yaml`, for example `juju >= 3.1`.
-        assumed: String,
-    },
     /// An option has no such type.
     #[error("invalid config: option \"{option}\" has unknown type \"{found}\"")]
     OptionType {

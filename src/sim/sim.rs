@@ -108,6 +108,7 @@ impl Sim {
         let unit = self.model.add_unit(&ApplicationName::parse(application)?)?;
         let charm = Rc::clone(&self.model.unit(&unit)?.charm);
         self.agents.deploy(&unit, &charm.folder, None)?;
+        self.model.unit_mut(&unit)?.has_files = true;
         Ok(unit)
     }
 
@@ -155,7 +156,7 @@ impl Sim {
         let name = ApplicationName::parse(application)?;
         let charm = Rc::new(Charm::read(charm.as_ref())?);
         for relation in self.model.relations.values() {
-            let end = relation.end(&name);
+            let end = relation.end(&name).filter(|_| !relation.is_implicit(&name));
             let is_kept = |end: &crate::model::End| {
                 charm.metadata.endpoint(&end.endpoint).is_some_and(|endpoint| {
                     endpoint.role == end.role && endpoint.interface == relation.interface
@@ -167,6 +168,7 @@ impl Sim {
         }
         self.model.application_mut(&name)?.upgrade(charm);
         self.model.add_peer_relations(&name);
+        self.model.add_missing_storage(&name);
         Ok(())
     }
 

@@ -142,6 +142,7 @@ fn a_secret_crosses_a_relation_revision_by_revision() {
         web/0 juju-exec
         web/0 juju-exec
         web/0 secret-changed
+        mysql/0 secret-remove
         $ secret-get --label db
         password: two
         $ secret-revoke ID -r 0
