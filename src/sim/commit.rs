@@ -210,10 +210,8 @@ pub(crate) fn done(model: &mut Model, name: &UnitName, hook: &Hook) {
                 model.secret_told(name, *event, secret);
             }
         }
-        HookEvent::Workload { .. } => {
-            if unit.pod.news.front() == hook.workload.as_ref() {
-                unit.pod.news.pop_front();
-            }
+        HookEvent::Workload { .. } if unit.pod.news.front() == hook.workload.as_deref() => {
+            unit.pod.news.pop_front();
         }
         _ => {}
     }

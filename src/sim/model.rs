@@ -13,6 +13,7 @@ mod unit;
 mod workload;
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use charms_reactive_core::{ApplicationName, UnitName};
@@ -195,7 +196,8 @@ impl Model {
         let address = self.network(unit, "").ingress;
         let mut text = format!("{config} {} {address} {is_trusted}", unit.address);
         for (binding, network) in &unit.networks {
-            text += &format!(" {binding} {} {} {:?}", network.bind, network.ingress, network.egress);
+            // Writing into a text cannot fail.
+            let _ = write!(text, " {binding} {} {} {:?}", network.bind, network.ingress, network.egress);
         }
         charms_reactive_core::digest::digest(&text)
     }

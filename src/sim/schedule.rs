@@ -42,7 +42,7 @@ pub(crate) fn due(model: &Model, unit: &Unit) -> Vec<Hook> {
         }
         if let Some(workload) = unit.pod.news.front() {
             let event = HookEvent::Workload { container: workload.container.clone(), event: workload.event };
-            return vec![Hook { workload: Some(workload.clone()), ..Hook::plain(event) }];
+            return vec![Hook { workload: Some(Box::new(workload.clone())), ..Hook::plain(event) }];
         }
         if is_alive && let Some((event, secret)) = crate::secret::due(model, unit) {
             return vec![Hook { secret: Some(secret), ..Hook::plain(HookEvent::Secret(event)) }];

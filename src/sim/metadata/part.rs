@@ -135,13 +135,11 @@ pub(super) fn storage(
             None => (1, Some(1)),
             Some(RangeFile { range }) => {
                 let text = range.as_str().map_or_else(|| range.to_string(), str::to_owned);
-                match parse_range(&text) {
-                    Some(range) => range,
-                    None => {
-                        let reason = format!("value \"{text}\" does not match 'm', 'm-n', or 'm+'");
-                        return wrong("multiple.range", reason);
-                    }
-                }
+                let Some(range) = parse_range(&text) else {
+                    let reason = format!("value \"{text}\" does not match 'm', 'm-n', or 'm+'");
+                    return wrong("multiple.range", reason);
+                };
+                range
             }
         };
         Ok((name, StorageSpec { kind, least, most }))

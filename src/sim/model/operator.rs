@@ -280,10 +280,11 @@ impl Model {
                 pairs.push((ends, left_spec.interface.clone()));
             }
         }
-        if pairs.len() > 1 {
-            // What nobody declared is meant only where nothing else can be.
-            let is_implicit = |end: &End| end.endpoint.as_str() == JUJU_INFO && end.role == Role::Provides;
-            pairs.retain(|(ends, _)| !ends.iter().any(is_implicit));
+        // What nobody declared is meant only where nothing else can be.
+        let is_implicit = |end: &End| end.endpoint.as_str() == JUJU_INFO && end.role == Role::Provides;
+        let is_declared = |(ends, _): &(Vec<End>, String)| !ends.iter().any(is_implicit);
+        if pairs.iter().any(is_declared) {
+            pairs.retain(is_declared);
         }
         Ok(pairs)
     }

@@ -20,14 +20,11 @@ impl Model {
             return true;
         }
         let remote = &relation.remote_end(unit.name.application()).application;
-        match &unit.principal {
-            Some(principal) => principal.application() == remote || self.is_subordinate(remote),
-            None => {
-                let is_old =
-                    |other: &Unit| other.principal.as_ref() == Some(&unit.name) && other.life != Life::Alive;
-                !self.units_of(remote).any(is_old)
-            }
+        if let Some(principal) = &unit.principal {
+            return principal.application() == remote || self.is_subordinate(remote);
         }
+        let is_old = |other: &Unit| other.principal.as_ref() == Some(&unit.name) && other.life != Life::Alive;
+        !self.units_of(remote).any(is_old)
     }
 
     /// Whether the units of an application live beside others.

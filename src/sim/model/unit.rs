@@ -47,7 +47,7 @@ pub(crate) struct Hook {
     pub(crate) relation: Option<HookRelation>,
     pub(crate) secret: Option<HookSecret>,
     pub(crate) storage: Option<StorageId>,
-    pub(crate) workload: Option<Workload>,
+    pub(crate) workload: Option<Box<Workload>>,
 }
 
 /// The secret that a hook is about.

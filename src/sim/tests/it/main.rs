@@ -8,10 +8,16 @@
 mod action;
 mod charm;
 mod command;
+mod deployment;
 mod environment;
 mod exchange;
 mod failure;
+mod kubernetes;
 mod membership;
+mod network;
 mod order;
+mod restricted;
 mod secret;
 mod socket;
+mod storage;
+mod subordinate;
