@@ -31,32 +31,25 @@
 //!
 //! # Modelled
 //!
-//! - Applications, units on machines of their own, relations between `provides` and `requires` and of
-//!   peers; several on one endpoint, several endpoints of one interface, limits of endpoints.
-//! - The life of a unit from `install` to `remove`, upgrades, removal of units, relations and
-//!   applications, `update-status`, reboots.
+//! `docs/simulator.md` has each rule with the place in Juju and the test, and what is left out.
+//!
+//! - Applications and their units on machines, alone or several, or in pods ([`Builder::kubernetes`]);
+//!   subordinates; relations between `provides` and `requires`, of peers, of scope `container`, with
+//!   `juju-info`, and with applications of other models.
+//! - The life of a unit from `install` to `remove`, upgrades, forced ones too, removal of units,
+//!   relations and applications, `update-status`, reboots, pods replaced, moves to another series.
 //! - Databags with Juju's rights, visibility and caches, automatic keys, versions.  One `-changed` for
 //!   any number of changes, none for writes that change nothing.
-//! - Configuration by type, leadership and the leader's settings (to Juju 3), unit state with its
-//!   limits, statuses, workload versions, open ports, addresses, goal state.
-//! - Secrets: content, revisions, labels, grants, tracking, `secret-changed`.
+//! - Configuration by type, trust, leadership and the leader's settings (to Juju 3), unit state with its
+//!   limits, statuses, workload versions, ports, addresses by binding, goal state, storage, resources,
+//!   payloads, metrics.
+//! - Secrets of units, applications and operators: content, revisions, labels, grants, tracking, and the
+//!   hooks of owners and consumers.
 //! - A hook's transaction: what is staged is committed together after exit code 0, or dropped; what
 //!   Juju does at once is done at once.  Failed hooks are run again in a fresh context.  Killed ones
 //!   (SIGTERM, SIGKILL) are run again without error.
 //! - Actions with defaults and checked parameters; scripts of `juju-exec`, with or without a relation.
 //! - Differences between Juju 2.9, 3.6 and 4.0: see [`JujuVersion`].
-//!
-//! # Not modelled
-//!
-//! - Subordinates and relations of scope `container`, `juju-info`, storage, suspended and cross-model
-//!   relations: what needs them is refused with a message.
-//! - Resources, trust and cloud credentials: the commands answer as in a model that has none.
-//! - Kubernetes: containers and their hooks, `k8s-*`, `pod-spec-*`.  Payloads, metrics, meter status
-//!   and restricted hooks, series upgrades.  Their commands say that they are not modelled.
-//! - Hooks for secrets other than `secret-changed`: nothing expires, rotates or is pruned.
-//! - Time: no clock moves.  `update-status` comes when it is asked for, retries come when nothing else
-//!   is due, `goal-state` knows one moment.
-//! - Of the schemas of actions: `pattern`, `format`, `definitions` and combinations such as `anyOf`.
 //!
 //! # Invariants
 //!

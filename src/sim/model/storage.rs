@@ -130,6 +130,9 @@ impl Model {
     ///
     /// `U/storage/resolver.go`, `nextHookOp`: the order is that of a Go map.
     pub(crate) fn storage_hooks(&self, unit: &Unit) -> Vec<Hook> {
+        if self.storage.is_empty() {
+            return Vec::new();
+        }
         let is_dying = unit.life != Life::Alive;
         let due = self.storage_of(&unit.name).filter_map(|(id, storage)| {
             let is_shown = unit.storage_shown.contains(id);
