@@ -5,12 +5,14 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::commit;
+use crate::dispatch::{HookRun, Outcome};
 use crate::error::{ModelError, SimError};
 use crate::event::{Event, Exit};
 use crate::execute::{Finished, Input, Target};
 use crate::model::{Model, Unit};
 use crate::process::Ended;
 use crate::run::{Current, Purpose, Run};
+use crate::schedule;
 use crate::schema;
 use crate::sim::Sim;
 
@@ -19,7 +21,7 @@ use crate::sim::Sim;
 pub struct ActionResult {
     /// Its number.
     pub id: u32,
-    /// `completed`, `failed` or `aborted`.
+    /// `completed`, `failed` or `aborted`; `pending` or `cancelled` for one that was not run.
     pub status: String,
     /// Why it failed; empty otherwise.
     pub message: String,
@@ -33,6 +35,29 @@ pub struct ActionResult {
     pub stderr: String,
     /// What it told about its progress.
     pub log: Vec<String>,
+}
+
+/// An action that was asked for.
+#[derive(Clone, Debug)]
+pub(crate) struct ActionTask {
+    unit: UnitName,
+    name: String,
+    parameters: Map<String, Value>,
+    result: ActionResult,
+}
+
+/// What is known of an action that was not run.
+fn pending(id: u32, status: &str) -> ActionResult {
+    ActionResult {
+        id,
+        status: status.to_owned(),
+        message: String::new(),
+        results: Map::new(),
+        code: None,
+        stdout: String::new(),
+        stderr: String::new(),
+        log: Vec::new(),
+    }
 }
 
 /// What came of a script.
@@ -70,6 +95,83 @@ impl Sim {
         let unit = self.runnable(unit)?;
         let parameters = checked(&self.model, self.model.unit(&unit)?, name, parameters)?;
         let id = self.model.next_action();
+        let (result, _) = self.run_checked(&unit, id, name, parameters)?;
+        Ok(result)
+    }
+
+    /// Asks for an action of a unit as `juju run` does: it is run by [`Sim::step`] and [`Sim::settle`]
+    /// at the next gap between hooks, in error or not.  Gives its number.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Sim::run_action`]; a unit that is not installed yet is no error here.
+    ///
+    /// # Source
+    ///
+    /// `U/actions/resolver.go`.
+    pub fn enqueue_action(&mut self, unit: &str, name: &str, parameters: Value) -> Result<u32, SimError> {
+        let unit = self.model.unit(&UnitName::parse(unit)?)?;
+        let parameters = checked(&self.model, unit, name, parameters)?;
+        let unit = unit.name.clone();
+        let id = self.model.next_action();
+        let action = ActionTask { unit, name: name.to_owned(), parameters, result: pending(id, "pending") };
+        self.model.actions.insert(id, action);
+        Ok(id)
+    }
+
+    /// Takes an action back that was asked for and is not run yet: it never will be.
+    ///
+    /// One that is over stays as it is.
+    ///
+    /// # Source
+    ///
+    /// `juju cancel-task`; `juju/juju:state/action.go`, `Cancel`.
+    pub fn cancel_action(&mut self, id: u32) -> Result<(), SimError> {
+        let action = self.model.actions.get_mut(&id).ok_or(ModelError::NoActionRun { id })?;
+        if action.result.status == "pending" {
+            action.result = pending(id, "cancelled");
+        }
+        Ok(())
+    }
+
+    /// What came of an action that was asked for; its status is `pending` as long as it is not run.
+    pub fn action(&self, id: u32) -> Result<&ActionResult, SimError> {
+        let action = self.model.actions.get(&id).ok_or(ModelError::NoActionRun { id })?;
+        Ok(&action.result)
+    }
+
+    /// Runs the first action that was asked for and whose unit is at a gap.
+    pub(crate) fn run_queued_action(&mut self) -> Result<Option<HookRun>, SimError> {
+        let is_due = |(_, action): &(&u32, &ActionTask)| {
+            let unit = self.model.units.get(&action.unit);
+            action.result.status == "pending"
+                && unit.is_some_and(|unit| {
+                    unit.is_installed
+                        && !unit.is_removed
+                        && Model::is_action_first(&schedule::due(&self.model, unit))
+                })
+        };
+        let Some((id, action)) = self.model.actions.iter().find(is_due) else { return Ok(None) };
+        let (id, action) = (*id, action.clone());
+        let (result, commands) = self.run_checked(&action.unit, id, &action.name, action.parameters)?;
+        let outcome = match result.status.as_str() {
+            "completed" => Outcome::Committed,
+            _ => Outcome::Failed { error: result.message.clone() },
+        };
+        if let Some(known) = self.model.actions.get_mut(&id) {
+            known.result = result;
+        }
+        Ok(Some(HookRun { unit: action.unit, hook: action.name, about: None, outcome, commands }))
+    }
+
+    fn run_checked(
+        &mut self,
+        unit: &UnitName,
+        id: u32,
+        name: &str,
+        parameters: Map<String, Value>,
+    ) -> Result<(ActionResult, usize), SimError> {
+        let unit = unit.clone();
         let purpose = Purpose::Action { id, name: name.to_owned(), parameters };
         let missing = || Err(format!("action not implemented on unit \"{unit}\""));
         let target = self.target(&unit, "actions", name).unwrap_or_else(missing);
@@ -93,7 +195,8 @@ impl Sim {
         self.finish(&run, ended.as_ref().ok(), is_flushed);
         self.close(server, &run)?;
         let (code, stdout, stderr) = streams(ended.ok());
-        Ok(ActionResult {
+        let commands = run.commands;
+        let result = ActionResult {
             id,
             status: status.to_owned(),
             message,
@@ -102,7 +205,8 @@ impl Sim {
             stdout,
             stderr,
             log: run.action.log,
-        })
+        };
+        Ok((result, commands))
     }
 
     /// Runs a bash script in a hook context of a unit, as `juju-exec UNIT SCRIPT` does.

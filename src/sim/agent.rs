@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use charms_reactive_core::UnitName;
 
 use crate::error::RunError;
-use crate::metadata::Charm;
+use crate::metadata::{Charm, StorageKind};
 
 /// How long the path of a unix socket may be.
 const SOCKET_PATH_BYTES_MAX: usize = 107;
@@ -128,6 +128,18 @@ impl Agents {
     pub(crate) fn remove(&self, unit: &UnitName) {
         // What a left-over program still writes there goes with the whole folder at the end.
         let _ = fs::remove_dir_all(self.unit(unit));
+    }
+}
+
+/// Makes what a storage instance is to a charm: an empty folder, or a file in place of a device.
+pub(crate) fn make_storage(path: &Path, kind: StorageKind) -> Result<(), RunError> {
+    match kind {
+        StorageKind::Filesystem => make_folder(path),
+        StorageKind::Block if path.exists() => Ok(()),
+        StorageKind::Block => {
+            make_folder(path.parent().unwrap_or(path))?;
+            write_file(path, b"").map_err(|source| RunError::Files { path: path.to_owned(), source })
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use crate::agent::Agents;
 use crate::clock::{Clock, UPDATE_STATUS_INTERVAL};
 use crate::commands;
 use crate::error::{RunError, SimError};
-use crate::model::Model;
+use crate::model::{Model, Substrate};
 use crate::sim::{Settings, Sim};
 use crate::version::JujuVersion;
 
@@ -21,6 +21,7 @@ pub struct Builder {
     seed: u64,
     juju: JujuVersion,
     model_name: String,
+    substrate: Substrate,
     program: Option<PathBuf>,
     folder: Option<PathBuf>,
     settings: Settings,
@@ -34,6 +35,7 @@ impl Default for Builder {
             seed: 0,
             juju: JujuVersion::default(),
             model_name: "sim".to_owned(),
+            substrate: Substrate::default(),
             program: None,
             folder: None,
             settings: Settings {
@@ -65,6 +67,12 @@ impl Builder {
     /// The name of the model, `JUJU_MODEL_NAME`.
     pub fn model_name(mut self, name: impl Into<String>) -> Self {
         self.model_name = name.into();
+        self
+    }
+
+    /// A model on Kubernetes, with a pod for each unit; without this, one of machines.
+    pub fn kubernetes(mut self) -> Self {
+        self.substrate = Substrate::Kubernetes;
         self
     }
 
@@ -147,6 +155,9 @@ impl Builder {
             (None, Some(temporary)) => absolute(temporary.path())?,
             (None, None) => unreachable!("one of the two was made above"),
         };
+        let mut model = Model::new(self.juju, &self.model_name, self.seed);
+        model.substrate = self.substrate;
+        model.root.clone_from(&root);
         let agents = match &self.program {
             Some(program) => {
                 if !program.is_file() {
@@ -156,7 +167,6 @@ impl Builder {
             }
             None => Agents::new(root, Path::new(""), std::iter::empty())?,
         };
-        let mut model = Model::new(self.juju, &self.model_name, self.seed);
         model.journal.keep(self.events_max);
         let clock = Clock::new(self.seed, self.update_status_interval);
         Ok(Sim::new(self.seed, model, agents, self.settings, clock, temporary))

@@ -28,11 +28,8 @@ impl Due {
 }
 
 impl Sim {
-    /// The hook that comes next.
+    /// The hook that comes next, once [`Sim::ask`] was called.
     pub(crate) fn choose(&mut self, retry: Retry) -> Option<(UnitName, Hook)> {
-        if self.due.hooks.is_none() {
-            self.ask_all();
-        }
         if let Some(name) = self.interrupted.take()
             && let Some(unit) = self.model.units.get(&name)
             && let [hook] = schedule::due(&self.model, unit).as_slice()
@@ -65,7 +62,11 @@ impl Sim {
         Some((unit, hook))
     }
 
-    fn ask_all(&mut self) {
+    /// Has all units asked what is due, where that is not known.
+    pub(crate) fn ask(&mut self) {
+        if self.due.hooks.is_some() {
+            return;
+        }
         for application in self.model.applications.keys().cloned().collect::<Vec<_>>() {
             // A lease that nobody holds is claimed by the next who asks.
             self.model.elect(&application);

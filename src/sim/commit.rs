@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use charms_reactive_core::{HookEvent, RelationEvent, UnitName};
+use charms_reactive_core::{HookEvent, RelationEvent, StorageEvent, UnitName};
 use charms_reactive_hookcmd::commands::Party;
 
 use crate::event::Event;
-use crate::model::{Hook, Model, StatusEntry, automatic_keys};
+use crate::model::{Hook, Life, Model, SeriesStep, StatusEntry};
 use crate::run::{Purpose, Run};
 
 /// How much state a unit may have.
@@ -35,7 +35,8 @@ pub(crate) fn flush(model: &mut Model, run: &Run) -> Result<(), String> {
     for (number, view) in &run.views {
         let unit = Party::Unit(run.unit.clone());
         // One write: what the hook itself writes wins over what is refreshed.
-        let mut changes = if is_config_changed { network_keys(model, &run.unit) } else { BTreeMap::new() };
+        let mut changes =
+            if is_config_changed { network_keys(model, &run.unit, *number) } else { BTreeMap::new() };
         changes.extend(view.own_unit.iter().map(|(key, value)| (key.clone(), value.clone())));
         model.write_databag(*number, &unit, &changes);
         let application = Party::Application(run.unit.application().clone());
@@ -50,6 +51,9 @@ pub(crate) fn flush(model: &mut Model, run: &Run) -> Result<(), String> {
         }
     }
     flush_unit(model, run);
+    for (name, count) in &run.staged.storage {
+        model.add_storage(&run.unit, name, *count);
+    }
     for (id, secret) in &run.staged.secrets {
         match secret {
             Some(secret) => drop(model.secrets.insert(id.clone(), secret.clone())),
@@ -65,10 +69,12 @@ fn check(model: &Model, run: &Run) -> Result<(), String> {
     if writes_application && !model.is_leader(&run.unit) {
         return Err("cannot write relation settings: permission denied".to_owned());
     }
-    if let Some(name) = run.staged.storage.first() {
-        return Err(format!("cannot add storage: charm storage \"{name}\" not found"));
-    }
     let Some(unit) = model.units.get(&run.unit) else { return Ok(()) };
+    for (name, count) in &run.staged.storage {
+        if let Some(reason) = model.storage_refusal(unit, name, *count) {
+            return Err(format!("cannot add storage: {reason}"));
+        }
+    }
     let mut state: BTreeMap<&str, &str> =
         unit.state.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
     for (key, value) in &run.staged.state {
@@ -97,8 +103,8 @@ fn check(model: &Model, run: &Run) -> Result<(), String> {
 /// # Source
 ///
 /// `U/runner/context/context.go`: each `config-changed` refreshes the network information.
-fn network_keys(model: &Model, unit: &UnitName) -> BTreeMap<String, String> {
-    model.units.get(unit).map(|unit| automatic_keys(unit.address).into()).unwrap_or_default()
+fn network_keys(model: &Model, unit: &UnitName, relation: u32) -> BTreeMap<String, String> {
+    model.automatic_keys(unit, relation).into()
 }
 
 fn flush_unit(model: &mut Model, run: &Run) {
@@ -149,7 +155,8 @@ pub(crate) fn done(model: &mut Model, name: &UnitName, hook: &Hook) {
     let leader_settings_version =
         model.applications.get(name.application()).map(|application| application.leader_settings_version);
     let is_leader = model.is_leader(name);
-    let revision = model.applications.get(name.application()).map(|application| application.charm_revision);
+    let application = model.applications.get(name.application());
+    let revision = application.map(|application| (application.charm_revision, application.charm_modified));
     let Some(unit) = model.units.get_mut(name) else { return };
     unit.failed = None;
     if unit.queued.as_ref() == Some(hook) {
@@ -166,29 +173,64 @@ pub(crate) fn done(model: &mut Model, name: &UnitName, hook: &Hook) {
             }
         }
         HookEvent::UpgradeCharm => {
-            unit.charm_revision = revision.unwrap_or(unit.charm_revision);
+            (unit.charm_revision, unit.charm_modified) =
+                revision.unwrap_or((unit.charm_revision, unit.charm_modified));
             unit.queued = Some(Hook::plain(HookEvent::ConfigChanged));
         }
         HookEvent::Start => {
             unit.is_started = true;
+            unit.is_stopped = false;
             unit.is_rebooted = false;
             if !unit.is_status_said {
                 model.set_status(name, StatusEntry::new("unknown", ""));
             }
+            model.start_late_containers(name);
         }
         HookEvent::UpdateStatus => unit.is_update_status_due = false,
-        HookEvent::Stop => unit.is_stopped = true,
-        HookEvent::Remove => {
-            model.set_status(name, StatusEntry::new("terminated", ""));
-            model.drop_unit(name);
-        }
-        HookEvent::Relation { event, .. } => relation_done(model, name, hook, *event),
-        HookEvent::Secret(_) => {
-            if let Some(secret) = &hook.secret {
-                unit.secrets_shown.insert(secret.id.clone(), secret.revision);
+        HookEvent::Stop => {
+            unit.is_stopped = true;
+            if unit.pod.is_ending && unit.life == Life::Alive {
+                model.replace_pod(name);
             }
         }
+        HookEvent::Remove => {
+            model.set_status(name, StatusEntry::new("terminated", ""));
+            model.removed(name);
+        }
+        HookEvent::PreSeriesUpgrade => {
+            if let SeriesStep::Prepare(target) = &unit.series {
+                unit.series = SeriesStep::Prepared(target.clone());
+            }
+        }
+        HookEvent::PostSeriesUpgrade => unit.series = SeriesStep::None,
+        HookEvent::Relation { event, .. } => relation_done(model, name, hook, *event),
+        HookEvent::Storage { event, .. } => storage_done(model, name, hook, *event),
+        HookEvent::Secret(event) => {
+            if let Some(secret) = &hook.secret {
+                model.secret_told(name, *event, secret);
+            }
+        }
+        HookEvent::Workload { .. } if unit.pod.news.front() == hook.workload.as_deref() => {
+            unit.pod.news.pop_front();
+        }
         _ => {}
+    }
+}
+
+/// # Source
+///
+/// `U/storage/attachments.go`, `CommitHook`.
+fn storage_done(model: &mut Model, name: &UnitName, hook: &Hook, event: StorageEvent) {
+    let Some(id) = &hook.storage else { return };
+    if event == StorageEvent::Detaching {
+        model.detached(name, id);
+    }
+    let Some(unit) = model.units.get_mut(name) else { return };
+    if event == StorageEvent::Attached {
+        unit.storage_shown.insert(id.clone());
+    } else if !unit.is_installed && unit.life != Life::Alive && unit.storage_shown.is_empty() {
+        // Nothing but storage was ever there.
+        model.drop_unit(name);
     }
 }
 

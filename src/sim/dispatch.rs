@@ -117,6 +117,11 @@ impl Sim {
     /// Runs one hook, after nothing but hooks since the last time.
     fn step_on(&mut self, retry: Retry) -> Result<Option<HookRun>, SimError> {
         for _ in 0..self.settings.hooks_max {
+            self.ask();
+            if let Some(run) = self.run_queued_action()? {
+                self.due.forget();
+                return Ok(Some(run));
+            }
             let Some((unit, hook)) = self.choose(retry) else { return Ok(None) };
             let fate = self.rules.judge_hook(&unit, &hook.event.to_string());
             if self.befall(&unit, &fate)? {
@@ -183,7 +188,7 @@ impl Sim {
             commands,
         };
         // Asked again right before the hook: leadership may have gone while it waited for its retry.
-        let is_void = hook.event == HookEvent::LeaderElected && !self.model.is_leader(unit);
+        let is_void = self.model.is_void(unit, hook);
         let found = self.target(unit, "hooks", &name).filter(|_| !is_void);
         let Some(target) = found else {
             let (unit_name, hook_name) = (unit.clone(), name.clone());
@@ -216,6 +221,7 @@ impl Sim {
     ///
     /// `U/op_callbacks.go`, `PrepareHook`: statuses; `U/operation/deploy.go`: files of an upgrade.
     fn prepare(&mut self, unit: &UnitName, hook: &Hook) -> Result<(), SimError> {
+        self.lay_out(unit, hook)?;
         let status = match &hook.event {
             HookEvent::Install => Some("installing charm software"),
             HookEvent::Stop => Some("stopping charm software"),
@@ -230,6 +236,21 @@ impl Sim {
             let old = self.model.unit(unit)?.charm.clone();
             self.agents.deploy(unit, &new, Some(&old))?;
             self.model.unit_mut(unit)?.charm = new;
+        }
+        Ok(())
+    }
+
+    /// Sees to it that files are there: the charm's in a new place of the unit, and its storage.
+    fn lay_out(&mut self, unit: &UnitName, hook: &Hook) -> Result<(), SimError> {
+        let known = self.model.unit_mut(unit)?;
+        if !std::mem::replace(&mut known.has_files, true) {
+            let charm = known.charm.clone();
+            self.agents.remove(unit);
+            self.agents.deploy(unit, &charm, None)?;
+        }
+        let storage = hook.storage.as_ref().and_then(|id| self.model.storage.get(id));
+        if let Some(storage) = storage {
+            crate::agent::make_storage(&storage.location, storage.kind)?;
         }
         Ok(())
     }
@@ -257,11 +278,9 @@ impl Sim {
             (Ok(ended), _) => Outcome::Failed { error: ended.exit.to_string() },
         };
         commit::keep_cache(&mut self.model, &run);
-        if run.is_reboot_asked
-            && let Some(unit) = self.model.units.get_mut(unit)
-        {
-            unit.is_rebooted = unit.is_started;
-        }
+        // The plain form waits for a good end.
+        let is_rebooted =
+            run.is_reboot_asked && (outcome == Outcome::Committed || exit == Some(Exit::Rebooted));
         match &outcome {
             Outcome::Committed => self.done(unit, hook),
             Outcome::Failed { error } => {
@@ -270,6 +289,7 @@ impl Sim {
                     let attempts = unit.failed.as_ref().map_or(0, |failed| failed.attempts) + 1;
                     unit.failed = Some(Failed { hook: hook.clone(), attempts, error: error.clone() });
                 }
+                self.replace_failed_charm(unit)?;
             }
             Outcome::Requeued => {
                 // The agent comes back and goes on where it was.
@@ -280,6 +300,11 @@ impl Sim {
                 self.interrupted = Some(unit.clone());
             }
             Outcome::Skipped => {}
+        }
+        if is_rebooted {
+            // Other units may be on the machine.
+            self.due.forget();
+            self.model.restart_machine(unit);
         }
         let error = match &outcome {
             Outcome::Failed { error } => Some(error.clone()),

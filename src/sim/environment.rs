@@ -2,8 +2,28 @@
 
 use std::path::Path;
 
-use crate::model::Model;
+use charms_reactive_core::{HookEvent, SecretEvent};
+
+use crate::model::{Hook, Model, SeriesStep, Substrate, Unit};
 use crate::run::{Purpose, Run};
+
+/// The version of the simulated cluster's API.
+const CLOUD_API: &str = "1.29.0";
+/// What the agent hands on of its own environment in a pod.
+///
+/// # Source
+///
+/// `U/runner/context/context.go`, `kubernetesEnvVars`; the values are those of a usual cluster.
+const CLUSTER: &[(&str, &str)] = &[
+    ("KUBERNETES_SERVICE_HOST", "10.152.183.1"),
+    ("KUBERNETES_SERVICE_PORT", "443"),
+    ("KUBERNETES_SERVICE_PORT_HTTPS", "443"),
+    ("KUBERNETES_PORT", "tcp://10.152.183.1:443"),
+    ("KUBERNETES_PORT_443_TCP", "tcp://10.152.183.1:443"),
+    ("KUBERNETES_PORT_443_TCP_PROTO", "tcp"),
+    ("KUBERNETES_PORT_443_TCP_PORT", "443"),
+    ("KUBERNETES_PORT_443_TCP_ADDR", "10.152.183.1"),
+];
 
 /// Where a run finds the files of its agent.
 #[derive(Clone, Copy, Debug)]
@@ -22,38 +42,28 @@ pub(crate) struct Places<'a> {
 /// `U/runner/context/context.go`, `HookVars`, and `U/runner/context/env.go`.
 pub(crate) fn environment(model: &Model, run: &Run, places: Places<'_>) -> Vec<(&'static str, String)> {
     let shown = |path: &Path| path.display().to_string();
-    let hook = match &run.purpose {
-        Purpose::Hook(hook) => hook.event.to_string(),
-        Purpose::Action { .. } | Purpose::Exec => String::new(),
-    };
-    let machine = model.units.get(&run.unit).map(|unit| unit.machine.to_string());
-    let mut variables = vec![
+    let unit = model.units.get(&run.unit);
+    let mut variables = Vec::new();
+    if model.substrate == Substrate::Kubernetes && !run.is_restricted() {
+        let texts = CLUSTER.iter().map(|(name, text)| (*name, (*text).to_owned()));
+        variables.extend(texts);
+    }
+    variables.extend([
         ("CHARM_DIR", shown(places.charm)),
         ("JUJU_CHARM_DIR", shown(places.charm)),
         ("JUJU_CONTEXT_ID", run.context_id.clone()),
-        ("JUJU_HOOK_NAME", hook),
         ("JUJU_AGENT_SOCKET_ADDRESS", shown(places.socket)),
         ("JUJU_AGENT_SOCKET_NETWORK", "unix".to_owned()),
         ("JUJU_UNIT_NAME", run.unit.to_string()),
-        ("JUJU_MODEL_UUID", model.uuid.clone()),
-        ("JUJU_MODEL_NAME", model.name.clone()),
-        ("JUJU_API_ADDRESSES", "10.0.0.1:17070".to_owned()),
-        ("JUJU_MACHINE_ID", machine.unwrap_or_default()),
-        ("JUJU_PRINCIPAL_UNIT", String::new()),
-        ("JUJU_AVAILABILITY_ZONE", String::new()),
-        ("JUJU_VERSION", model.juju.to_string()),
-        ("CLOUD_API_VERSION", String::new()),
-        ("JUJU_CHARM_HTTP_PROXY", String::new()),
-        ("JUJU_CHARM_HTTPS_PROXY", String::new()),
-        ("JUJU_CHARM_FTP_PROXY", String::new()),
-        ("JUJU_CHARM_NO_PROXY", String::new()),
-    ];
-    if model.juju.has_metrics() {
-        variables.push(("JUJU_SLA", "unsupported".to_owned()));
-        variables.push(("JUJU_METER_STATUS", "AMBER".to_owned()));
-        variables.push(("JUJU_METER_INFO", "not set".to_owned()));
+    ]);
+    if !run.is_restricted() {
+        whole(model, run, unit, &mut variables);
     }
-    about(run, &mut variables);
+    if model.juju.has_metrics() {
+        variables.push(("JUJU_METER_STATUS", model.meter.0.clone()));
+        variables.push(("JUJU_METER_INFO", model.meter.1.clone()));
+    }
+    about(model, run, &mut variables);
     match &run.purpose {
         Purpose::Hook(hook) => variables.push(("JUJU_DISPATCH_PATH", format!("hooks/{}", hook.event))),
         Purpose::Action { name, .. } => variables.push(("JUJU_DISPATCH_PATH", format!("actions/{name}"))),
@@ -71,8 +81,40 @@ pub(crate) fn environment(model: &Model, run: &Run, places: Places<'_>) -> Vec<(
     variables
 }
 
+/// What a hook has that sees the model.
+fn whole(model: &Model, run: &Run, unit: Option<&Unit>, variables: &mut Vec<(&'static str, String)>) {
+    let hook = match &run.purpose {
+        Purpose::Hook(hook) => hook.event.to_string(),
+        Purpose::Action { .. } | Purpose::Exec => String::new(),
+    };
+    let (machine, cloud) = match model.substrate {
+        Substrate::Machine => (unit.map(|unit| unit.machine.to_string()), String::new()),
+        Substrate::Kubernetes => (None, CLOUD_API.to_owned()),
+    };
+    let principal = unit.and_then(|unit| unit.principal.as_ref()).map(ToString::to_string);
+    let (name, uuid) = model.home_of(run.unit.application());
+    variables.extend([
+        ("JUJU_HOOK_NAME", hook),
+        ("JUJU_MODEL_UUID", uuid.to_owned()),
+        ("JUJU_MODEL_NAME", name.to_owned()),
+        ("JUJU_API_ADDRESSES", "10.0.0.1:17070".to_owned()),
+        ("JUJU_MACHINE_ID", machine.unwrap_or_default()),
+        ("JUJU_PRINCIPAL_UNIT", principal.unwrap_or_default()),
+        ("JUJU_AVAILABILITY_ZONE", String::new()),
+        ("JUJU_VERSION", model.juju.to_string()),
+        ("CLOUD_API_VERSION", cloud),
+        ("JUJU_CHARM_HTTP_PROXY", String::new()),
+        ("JUJU_CHARM_HTTPS_PROXY", String::new()),
+        ("JUJU_CHARM_FTP_PROXY", String::new()),
+        ("JUJU_CHARM_NO_PROXY", String::new()),
+    ]);
+    if model.juju.has_metrics() {
+        variables.push(("JUJU_SLA", "unsupported".to_owned()));
+    }
+}
+
 /// The variables of the kind of run.
-fn about(run: &Run, variables: &mut Vec<(&'static str, String)>) {
+fn about(model: &Model, run: &Run, variables: &mut Vec<(&'static str, String)>) {
     if let Some(current) = &run.current
         && let Some(view) = run.views.get(&current.number)
     {
@@ -91,12 +133,41 @@ fn about(run: &Run, variables: &mut Vec<(&'static str, String)>) {
             ("JUJU_ACTION_UUID", id.to_string()),
             ("JUJU_ACTION_TAG", format!("action-{id}")),
         ]),
-        Purpose::Hook(hook) => {
-            if let Some(secret) = &hook.secret {
-                variables.push(("JUJU_SECRET_ID", format!("secret:{}", secret.id)));
-                variables.push(("JUJU_SECRET_LABEL", secret.label.clone()));
-            }
-        }
+        Purpose::Hook(hook) => about_hook(model, run, hook, variables),
         Purpose::Exec => {}
+    }
+}
+
+fn about_hook(model: &Model, run: &Run, hook: &Hook, variables: &mut Vec<(&'static str, String)>) {
+    if let Some(secret) = &hook.secret {
+        variables.push(("JUJU_SECRET_ID", format!("secret:{}", secret.id)));
+        variables.push(("JUJU_SECRET_LABEL", secret.label.clone()));
+        if matches!(hook.event, HookEvent::Secret(SecretEvent::Expired | SecretEvent::Remove)) {
+            variables.push(("JUJU_SECRET_REVISION", secret.revision.to_string()));
+        }
+    }
+    if let Some(id) = &hook.storage
+        && let Some(storage) = model.storage.get(id)
+    {
+        variables.push(("JUJU_STORAGE_ID", id.to_string()));
+        variables.push(("JUJU_STORAGE_LOCATION", storage.location.display().to_string()));
+        variables.push(("JUJU_STORAGE_KIND", storage.kind.as_str().to_owned()));
+    }
+    if let Some(workload) = &hook.workload {
+        variables.push(("JUJU_WORKLOAD_NAME", workload.container.clone()));
+        if let Some((id, key)) = &workload.notice {
+            variables.push(("JUJU_NOTICE_ID", id.to_string()));
+            variables.push(("JUJU_NOTICE_TYPE", "custom".to_owned()));
+            variables.push(("JUJU_NOTICE_KEY", key.clone()));
+        }
+        variables.extend(workload.check.iter().map(|check| ("JUJU_PEBBLE_CHECK_NAME", check.clone())));
+    }
+    if hook.event == HookEvent::PreSeriesUpgrade
+        && let Some(SeriesStep::Prepare(target)) = model.units.get(&run.unit).map(|unit| &unit.series)
+    {
+        variables.push(("JUJU_TARGET_SERIES", target.clone()));
+        if model.juju.has_bases() {
+            variables.push(("JUJU_TARGET_BASE", crate::series::base(target)));
+        }
     }
 }

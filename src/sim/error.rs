@@ -11,6 +11,7 @@ use std::time::Duration;
 use charms_reactive_core::{ApplicationName, NameError, UnitName};
 
 use crate::metadata::CharmError;
+use crate::version::JujuVersion;
 
 /// Any failure of a call on a [`crate::Sim`].
 #[derive(Debug, thiserror::Error)]
@@ -153,6 +154,151 @@ pub enum ModelError {
     UpgradeBreaks {
         /// Application and endpoint.
         endpoint: String,
+    },
+    /// The application is a subordinate: its units come with their principals.
+    #[error("cannot add unit to application \"{name}\": application is a subordinate")]
+    Subordinate {
+        /// The application.
+        name: ApplicationName,
+    },
+    /// A subordinate goes with its relation.
+    #[error(
+        "unit \"{name}\" is a subordinate, to remove use remove-relation. Note: this will remove all units of \"{}\"",
+        name.application()
+    )]
+    SubordinateUnit {
+        /// The unit.
+        name: UnitName,
+    },
+    /// On Kubernetes, units come and go from the end.
+    #[error("unit `{name}` cannot go alone on Kubernetes, where the unit with the highest number goes first")]
+    NotLastPod {
+        /// The unit.
+        name: UnitName,
+    },
+    /// A relation of scope `container` between two applications that live on machines of their own.
+    #[error("cannot relate `{key}`: scope is container, and neither side is a subordinate")]
+    NoSubordinate {
+        /// Both endpoints.
+        key: String,
+    },
+    /// Only relations with an offer of another model can pause.
+    #[error("cannot suspend relation `{key}`: it is with no offer of another model")]
+    NoOffer {
+        /// Both endpoints.
+        key: String,
+    },
+    /// No such machine.
+    #[error("machine {number} not found")]
+    NoMachine {
+        /// What was asked for.
+        number: u32,
+    },
+    /// Pods are placed by Kubernetes.
+    #[error("{what} needs a model of machines, this one is on Kubernetes")]
+    OnlyMachines {
+        /// What was asked for.
+        what: &'static str,
+    },
+    /// Machines have no pods.
+    #[error(
+        "{what} needs a model on Kubernetes, this one is of machines: choose it with `Builder::kubernetes`"
+    )]
+    OnlyKubernetes {
+        /// What was asked for.
+        what: &'static str,
+    },
+    /// The simulated Juju does not have it.
+    #[error("Juju {version} does not have {what}")]
+    NotInJuju {
+        /// What was asked for.
+        what: &'static str,
+        /// The simulated Juju.
+        version: JujuVersion,
+    },
+    /// No such workload container.
+    #[error("charm of unit `{unit}` has no container `{name}`")]
+    NoContainer {
+        /// What was asked for.
+        name: String,
+        /// The unit.
+        unit: UnitName,
+    },
+    /// No such storage instance.
+    #[error("storage `{id}` not found")]
+    NoStorage {
+        /// What was asked for.
+        id: String,
+    },
+    /// Nobody has the storage instance.
+    #[error("storage `{id}` is not attached")]
+    StorageNotAttached {
+        /// Its id.
+        id: String,
+    },
+    /// Somebody has the storage instance.
+    #[error("storage `{id}` is attached already")]
+    StorageAttached {
+        /// Its id.
+        id: String,
+    },
+    /// The charm does not take so many instances of a storage, or so few.
+    #[error("storage `{name}`: {reason}")]
+    StorageCount {
+        /// The storage in the metadata.
+        name: String,
+        /// In Juju's words.
+        reason: String,
+    },
+    /// The charm has no such resource.
+    #[error("application `{application}` has no resource `{name}`")]
+    NoResource {
+        /// What was asked for.
+        name: String,
+        /// The application.
+        application: ApplicationName,
+    },
+    /// No such secret.
+    #[error("secret `{id}` not found")]
+    NoSecret {
+        /// What was asked for.
+        id: String,
+    },
+    /// The secret cannot come to that moment.
+    #[error("secret `{id}` has {lacks}")]
+    SecretMoment {
+        /// The secret.
+        id: String,
+        /// For example `no expiry time`.
+        lacks: &'static str,
+    },
+    /// No such binding.
+    #[error("unit `{unit}` has no binding `{name}`")]
+    NoBinding {
+        /// What was asked for.
+        name: String,
+        /// The unit.
+        unit: UnitName,
+    },
+    /// The machine is not at this point of its move to another series.
+    #[error("machine of unit `{name}` is not {expected}")]
+    Series {
+        /// The unit.
+        name: UnitName,
+        /// What it would have to be.
+        expected: &'static str,
+    },
+    /// The charm asks for another Juju, or another kind of model.
+    #[error("cannot deploy: charm assumes `{assumed}`, which this model does not have")]
+    Assumes {
+        /// The feature in `metadata.yaml`, for example `juju >= 3.1`.
+        assumed: String,
+    },
+    /// No such action.
+    #[error("action {id} not found")]
+    NoActionRun {
+        /// Its number.
+        id: u32,
     },
     /// The simulator does not do that.
     #[error("the simulated model cannot have {what}")]

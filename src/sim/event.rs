@@ -206,6 +206,41 @@ pub enum Event {
         /// The unit.
         unit: UnitName,
     },
+    /// A unit has run its last hook, and stays until the subordinates beside it are gone.
+    UnitWaits {
+        /// The unit.
+        unit: UnitName,
+    },
+    /// The cloud is asked for storage for a unit.
+    StorageAdded {
+        /// The unit.
+        unit: UnitName,
+        /// The id, for example `data/0`.
+        storage: String,
+    },
+    /// A unit has a storage instance no more.
+    StorageDetached {
+        /// The unit.
+        unit: UnitName,
+        /// The id, for example `data/0`.
+        storage: String,
+        /// Whether the instance is gone, too.
+        is_removed: bool,
+    },
+    /// A unit measured something (to Juju 3).
+    MetricAdded {
+        /// The unit.
+        unit: UnitName,
+        /// The name of the metric.
+        key: String,
+        /// The number.
+        value: String,
+    },
+    /// A unit took over the files of another charm while a hook of its has failed.
+    CharmReplaced {
+        /// The unit.
+        unit: UnitName,
+    },
     /// A unit is gone.
     UnitRemoved {
         /// The unit.

@@ -31,15 +31,20 @@
 //!
 //! # Modelled
 //!
-//! - Applications, units on machines of their own, relations between `provides` and `requires` and of
-//!   peers; several on one endpoint, several endpoints of one interface, limits of endpoints.
-//! - The life of a unit from `install` to `remove`, upgrades, removal of units, relations and
-//!   applications, `update-status`, reboots.
+//! `docs/simulator.md` has each rule with the place in Juju and the test, and what is left out.
+//!
+//! - Applications and their units on machines, alone or several, or in pods ([`Builder::kubernetes`]);
+//!   subordinates; relations between `provides` and `requires`, of peers, of scope `container`, with
+//!   `juju-info`, and with applications of other models.
+//! - The life of a unit from `install` to `remove`, upgrades, forced ones too, removal of units,
+//!   relations and applications, `update-status`, reboots, pods replaced, moves to another series.
 //! - Databags with Juju's rights, visibility and caches, automatic keys, versions.  One `-changed` for
 //!   any number of changes, none for writes that change nothing.
-//! - Configuration by type, leadership and the leader's settings (to Juju 3), unit state with its
-//!   limits, statuses, workload versions, open ports, addresses, goal state.
-//! - Secrets: content, revisions, labels, grants, tracking, `secret-changed`.
+//! - Configuration by type, trust, leadership and the leader's settings (to Juju 3), unit state with its
+//!   limits, statuses, workload versions, ports, addresses by binding, goal state, storage, resources,
+//!   payloads, metrics.
+//! - Secrets of units, applications and operators: content, revisions, labels, grants, tracking, and the
+//!   hooks of owners and consumers.
 //! - A hook's transaction: what is staged is committed together after exit code 0, or dropped; what
 //!   Juju does at once is done at once.  Failed hooks are run again in a fresh context.  Killed ones
 //!   (SIGTERM, SIGKILL) are run again without error.
@@ -47,17 +52,6 @@
 //! - Time, virtually: `update-status` on its timer, retries of failed hooks after 5 s, doubled to 5 min,
 //!   leases of leadership; [`Sim::advance`] lets it pass.
 //! - Differences between Juju 2.9, 3.6 and 4.0: see [`JujuVersion`].
-//!
-//! # Not modelled
-//!
-//! - Subordinates and relations of scope `container`, `juju-info`, storage, suspended and cross-model
-//!   relations: what needs them is refused with a message.
-//! - Resources, trust and cloud credentials: the commands answer as in a model that has none.
-//! - Kubernetes: containers and their hooks, `k8s-*`, `pod-spec-*`.  Payloads, metrics, meter status
-//!   and restricted hooks, series upgrades.  Their commands say that they are not modelled.
-//! - Hooks for secrets other than `secret-changed`: nothing expires, rotates or is pruned.
-//! - Of time: `goal-state` knows one moment; secrets neither expire nor rotate.
-//! - Of the schemas of actions: `pattern`, `format`, `definitions` and combinations such as `anyOf`.
 //!
 //! # Invariants
 //!
@@ -81,6 +75,7 @@ mod choose;
 mod clock;
 mod commands;
 mod commit;
+mod deployment;
 mod dispatch;
 mod environment;
 mod error;
@@ -90,7 +85,9 @@ mod execute;
 mod explore;
 mod host;
 mod metadata;
+mod metric;
 mod model;
+mod network;
 mod operator;
 mod process;
 mod random;
@@ -100,14 +97,17 @@ mod schedule;
 mod schema;
 mod secret;
 mod seed;
+mod series;
 mod server;
 mod sim;
 mod snapshot;
 mod status;
 mod step;
+mod storage;
 mod transcript;
 mod trial;
 mod version;
+mod workload;
 
 pub use action::{ActionResult, ExecResult};
 pub use builder::Builder;
@@ -115,13 +115,14 @@ pub use charm::{CharmSource, Environment, InProcess};
 pub use charms_reactive_hookcmd::commands::Party;
 pub use checker::{Findings, STATUS_CHARS_MAX};
 pub use clock::{LEASE, RETRY_MAX, RETRY_MIN, UPDATE_STATUS_INTERVAL};
+pub use deployment::Deployment;
 pub use dispatch::{HookRun, Outcome, Settled};
 pub use error::{ModelError, RunError, SimError};
 pub use event::{Event, Exit, Stream};
 pub use every_command::{Broken, Covered, every_command};
 pub use explore::{Explored, WrongOrder, explore};
 pub use metadata::CharmError;
-pub use model::{Life, StatusEntry};
+pub use model::{Life, Network, Payload, StatusEntry};
 pub use operator::Operator;
 pub use rule::{Boundary, Change, Command, Fate, RuleGuard, Verdict};
 pub use seed::{SEED_VARIABLE, for_seeds};
@@ -129,5 +130,6 @@ pub use sim::{FailedHook, Sim, UnitView};
 pub use snapshot::Snapshot;
 pub use status::{ApplicationStatus, RelationStatus, Status, UnitStatus};
 pub use step::{Possible, Step};
+pub use storage::StorageView;
 pub use trial::{Failure, SHRINK_RUNS_MAX, Trial};
 pub use version::{JujuVersion, VersionError};

@@ -2,18 +2,34 @@
 //!
 //! Only what changes how a model behaves is read; texts for humans are skipped.
 
+mod action;
+mod option;
+mod part;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use charms_reactive_core::{EndpointName, EndpointSpec, Metadata, NameError, OptionKind, OptionSpec, Role};
+use charms_reactive_core::{EndpointName, EndpointSpec, Metadata, NameError, OptionSpec, Role};
 use indexmap::IndexMap;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::charm::Function;
+pub(crate) use action::is_action_name;
+use action::read_actions;
+pub(crate) use option::kind_name;
+use option::read_options;
+pub(crate) use part::{ResourceKind, ResourceSpec, StorageKind, StorageSpec};
+
+/// The endpoint that every application provides without saying so.
+///
+/// # Source
+///
+/// `juju/juju:state/application.go`, `Endpoints`: name and interface are the same.
+pub(crate) const JUJU_INFO: &str = "juju-info";
 
 /// Why a directory is not a charm.
 #[derive(Debug, thiserror::Error)]
@@ -51,13 +67,19 @@ pub enum CharmError {
         /// The name.
         endpoint: EndpointName,
     },
-    /// The charm wants what the simulated model does not have.
-    #[error("charm `{charm}` needs {what}, which the simulated model does not have")]
-    NotModelled {
+    /// A subordinate that could never be placed.
+    #[error("subordinate charm \"{charm}\" lacks \"requires\" relation with container scope")]
+    NoPrincipal {
         /// The charm.
         charm: String,
-        /// What it needs.
-        what: String,
+    },
+    /// A part of the charm is described in a way that Juju does not take.
+    #[error("metadata: {part}: {reason}")]
+    Part {
+        /// For example `storage.data.type`.
+        part: String,
+        /// What is wrong with it.
+        reason: String,
     },
     /// An option has no such type.
     #[error("invalid config: option \"{option}\" has unknown type \"{found}\"")]
@@ -102,6 +124,20 @@ pub(crate) struct Charm {
     pub(crate) actions: BTreeMap<String, Map<String, Value>>,
     /// Names of bindings beside those of endpoints.
     pub(crate) bindings: BTreeSet<String>,
+    /// Whether its units live beside those of other applications.
+    pub(crate) is_subordinate: bool,
+    /// The endpoints of scope `container`.
+    pub(crate) container_scoped: BTreeSet<EndpointName>,
+    pub(crate) storage: BTreeMap<String, StorageSpec>,
+    pub(crate) resources: BTreeMap<String, ResourceSpec>,
+    /// The names of the workload containers (Kubernetes).
+    pub(crate) containers: Vec<String>,
+    /// The classes of payloads that units may register.
+    pub(crate) payloads: BTreeSet<String>,
+    /// The metrics that units may report.
+    pub(crate) metrics: BTreeSet<String>,
+    /// What it asks of Juju, as written.
+    pub(crate) assumes: Vec<Value>,
     /// The directory it was read from.
     pub(crate) folder: PathBuf,
     /// What is run in place of files, for a charm in process.
@@ -120,7 +156,12 @@ struct MetadataFile {
     peers: Option<IndexMap<String, EndpointFile>>,
     #[serde(rename = "extra-bindings")]
     extra_bindings: Option<IndexMap<String, Option<Value>>>,
-    storage: Option<IndexMap<String, StorageFile>>,
+    storage: Option<IndexMap<String, part::StorageFile>>,
+    resources: Option<IndexMap<String, part::ResourceFile>>,
+    containers: Option<IndexMap<String, Option<Value>>>,
+    payloads: Option<IndexMap<String, Option<Value>>>,
+    #[serde(default)]
+    assumes: Vec<Value>,
 }
 
 #[derive(Deserialize)]
@@ -131,25 +172,8 @@ enum EndpointFile {
 }
 
 #[derive(Deserialize)]
-struct StorageFile {
-    multiple: Option<StorageRange>,
-}
-
-#[derive(Deserialize)]
-struct StorageRange {
-    range: Value,
-}
-
-#[derive(Deserialize)]
-struct ConfigFile {
-    options: IndexMap<String, OptionFile>,
-}
-
-#[derive(Deserialize)]
-struct OptionFile {
-    #[serde(rename = "type")]
-    kind: Option<String>,
-    default: Option<Value>,
+struct MetricsFile {
+    metrics: Option<IndexMap<String, Option<Value>>>,
 }
 
 impl fmt::Debug for Charm {
@@ -170,9 +194,9 @@ impl Charm {
             path: path.clone(),
             source: io::Error::from(io::ErrorKind::NotFound),
         })?;
-        check_modelled(&file)?;
         let mut metadata = Metadata { name: file.name.clone(), ..Metadata::default() };
         let mut limits = BTreeMap::new();
+        let mut container_scoped = BTreeSet::new();
         let groups =
             [(Role::Provides, file.provides), (Role::Requires, file.requires), (Role::Peer, file.peers)];
         for (role, endpoints) in groups {
@@ -182,17 +206,27 @@ impl Charm {
                 if metadata.endpoint(&name).is_some() {
                     return Err(CharmError::Duplicate { charm: file.name, endpoint: name });
                 }
-                let (interface, limit) = match endpoint {
-                    EndpointFile::Interface(interface) => (interface, None),
-                    EndpointFile::Full { scope: Some(scope), .. } if scope == "container" => {
-                        let what = "endpoints of scope `container`".to_owned();
-                        return Err(CharmError::NotModelled { charm: file.name, what });
-                    }
-                    EndpointFile::Full { interface, limit, .. } => (interface, limit),
+                let (interface, scope, limit) = match endpoint {
+                    EndpointFile::Interface(interface) => (interface, None, None),
+                    EndpointFile::Full { interface, scope, limit } => (interface, scope, limit),
                 };
+                match scope.as_deref() {
+                    None | Some("global") => {}
+                    Some("container") => drop(container_scoped.insert(name.clone())),
+                    Some(other) => {
+                        let reason = format!("unexpected value \"{other}\"");
+                        return Err(CharmError::Part { part: format!("{name}.scope"), reason });
+                    }
+                }
                 limits.extend(limit.map(|limit| (name.clone(), limit)));
                 metadata.endpoints.push(EndpointSpec { name, role, interface });
             }
+        }
+        let may_place = |endpoint: &EndpointSpec| {
+            endpoint.role == Role::Requires && container_scoped.contains(&endpoint.name)
+        };
+        if file.subordinate && !metadata.endpoints.iter().any(may_place) {
+            return Err(CharmError::NoPrincipal { charm: file.name });
         }
         metadata.options = read_options(&folder.join("config.yaml"))?;
         let actions = read_actions(&folder.join("actions.yaml"))?;
@@ -202,31 +236,31 @@ impl Charm {
             limits,
             actions: actions.into_iter().collect(),
             bindings: file.extra_bindings.unwrap_or_default().into_keys().collect(),
+            is_subordinate: file.subordinate,
+            container_scoped,
+            storage: part::storage(file.storage)?,
+            resources: part::resources(file.resources)?,
+            containers: file.containers.unwrap_or_default().into_keys().collect(),
+            payloads: file.payloads.unwrap_or_default().into_keys().collect(),
+            metrics: read_metrics(&folder.join("metrics.yaml"))?,
+            assumes: file.assumes,
             folder: folder.to_owned(),
             function: None,
             is_copied: true,
         })
     }
 
+    /// Whether the charm has this binding: an endpoint, an extra binding, or the implicit endpoint.
+    pub(crate) fn has_binding(&self, name: &str) -> bool {
+        name == JUJU_INFO
+            || self.bindings.contains(name)
+            || self.metadata.endpoints.iter().any(|endpoint| endpoint.name.as_str() == name)
+    }
+
     /// The option of this name.
     pub(crate) fn option(&self, name: &str) -> Option<&OptionSpec> {
         self.metadata.options.iter().find(|option| option.name == name)
     }
-}
-
-fn check_modelled(file: &MetadataFile) -> Result<(), CharmError> {
-    let refuse = |what: String| Err(CharmError::NotModelled { charm: file.name.clone(), what });
-    if file.subordinate {
-        return refuse("a principal".to_owned());
-    }
-    for (name, storage) in file.storage.iter().flatten() {
-        // A range from zero: the model deploys without instances, which Juju may do as well.
-        let range = storage.multiple.as_ref().map(|multiple| multiple.range.to_string());
-        if !range.is_some_and(|range| range.trim_matches('"').starts_with('0')) {
-            return refuse(format!("storage `{name}`"));
-        }
-    }
-    Ok(())
 }
 
 /// Reads a YAML file; `None` when it is not there.
@@ -239,99 +273,10 @@ fn read_yaml<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<T>, C
     serde_yaml::from_str(&text).map(Some).map_err(|source| CharmError::Yaml { path: path.to_owned(), source })
 }
 
-fn read_options(path: &Path) -> Result<Vec<OptionSpec>, CharmError> {
-    let Some(file) = read_yaml::<ConfigFile>(path)? else { return Ok(Vec::new()) };
-    let options = file.options.into_iter().map(|(name, option)| {
-        let kind = match option.kind.as_deref() {
-            None | Some("string") => OptionKind::String,
-            Some("int") => OptionKind::Int,
-            Some("float") => OptionKind::Float,
-            Some("boolean") => OptionKind::Boolean,
-            Some("secret") => OptionKind::Secret,
-            Some(found) => return Err(CharmError::OptionType { option: name, found: found.to_owned() }),
-        };
-        let default = option.default.unwrap_or(Value::Null);
-        let fits = match (&default, kind) {
-            (Value::Null, _)
-            | (Value::String(_), OptionKind::String | OptionKind::Secret)
-            | (Value::Bool(_), OptionKind::Boolean)
-            | (Value::Number(_), OptionKind::Float) => Some(default.clone()),
-            (Value::Number(number), OptionKind::Int) => number.is_i64().then(|| default.clone()),
-            // Juju reads YAML 1.1, where these words are booleans.
-            (Value::String(word), OptionKind::Boolean) => yaml_word(word).map(Value::Bool),
-            _ => None,
-        };
-        let default = fits.ok_or_else(|| CharmError::Default {
-            option: name.clone(),
-            expected: kind_name(kind),
-            found: default.to_string(),
-        })?;
-        Ok(OptionSpec { name, kind, default })
-    });
-    options.collect()
-}
-
-/// The boolean that a word is in YAML 1.1, but not in the YAML that we read.
-fn yaml_word(word: &str) -> Option<bool> {
-    match word {
-        "yes" | "Yes" | "YES" | "on" | "On" | "ON" | "y" | "Y" => Some(true),
-        "no" | "No" | "NO" | "off" | "Off" | "OFF" | "n" | "N" => Some(false),
-        _ => None,
-    }
-}
-
-/// The type of an option, as Juju's messages name it.
-pub(crate) fn kind_name(kind: OptionKind) -> &'static str {
-    match kind {
-        OptionKind::String => "string",
-        OptionKind::Int => "int",
-        OptionKind::Float => "float",
-        OptionKind::Boolean => "boolean",
-        OptionKind::Secret => "secret",
-    }
-}
-
-/// The schema of each action's parameters: `params` are its properties, other keys are taken over.
-fn read_actions(path: &Path) -> Result<IndexMap<String, Map<String, Value>>, CharmError> {
-    const FOR_JUJU: &[&str] = &["description", "params", "parallel", "execution-group"];
-    let Some(file) = read_yaml::<Option<IndexMap<String, Option<Map<String, Value>>>>>(path)? else {
-        return Ok(IndexMap::new());
-    };
-    let actions = file.unwrap_or_default().into_iter().map(|(name, action)| {
-        if !is_action_name(&name) || name == "juju" || name.starts_with("juju-") {
-            return Err(CharmError::ActionName { name });
-        }
-        let mut action = action.unwrap_or_default();
-        refuse_references(&Value::Object(action.clone()))?;
-        let properties = action.remove("params").filter(|params| !params.is_null());
-        let mut schema: Map<String, Value> =
-            action.into_iter().filter(|(key, _)| !FOR_JUJU.contains(&key.as_str())).collect();
-        schema.insert("properties".to_owned(), properties.unwrap_or_else(|| Value::Object(Map::new())));
-        Ok((name, schema))
-    });
-    actions.collect()
-}
-
-fn refuse_references(schema: &Value) -> Result<(), CharmError> {
-    match schema {
-        Value::Object(map) => map.iter().try_for_each(|(key, value)| {
-            if key == "$schema" || key == "$ref" {
-                return Err(CharmError::ActionSchema { key: key.clone() });
-            }
-            refuse_references(value)
-        }),
-        Value::Array(list) => list.iter().try_for_each(refuse_references),
-        _ => Ok(()),
-    }
-}
-
-/// Small letters and digits, dashes between them: names of actions and keys of their results.
-pub(crate) fn is_action_name(name: &str) -> bool {
-    let is_inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    let bytes = name.as_bytes();
-    bytes.first().is_some_and(|byte| is_inner(*byte))
-        && bytes.last().is_some_and(|byte| is_inner(*byte))
-        && bytes.iter().all(|byte| is_inner(*byte) || *byte == b'-')
+/// The names of the metrics in `metrics.yaml`.
+fn read_metrics(path: &Path) -> Result<BTreeSet<String>, CharmError> {
+    let file = read_yaml::<MetricsFile>(path)?.and_then(|file| file.metrics);
+    Ok(file.unwrap_or_default().into_keys().collect())
 }
 
 #[cfg(test)]
@@ -396,8 +341,36 @@ mod tests {
                 "schema key \"$ref\" not compatible with this version of juju",
             ),
             (
-                &[("metadata.yaml", "name: a\nstorage: {data: {type: filesystem}}")],
-                "charm `a` needs storage `data`, which the simulated model does not have",
+                &[("metadata.yaml", "name: a\nsubordinate: true\nrequires: {db: x}")],
+                "subordinate charm \"a\" lacks \"requires\" relation with container scope",
+            ),
+            (
+                &[("metadata.yaml", "name: a\nrequires: {db: {interface: x, scope: local}}")],
+                "metadata: db.scope: unexpected value \"local\"",
+            ),
+            (
+                &[("metadata.yaml", "name: a\nstorage: {data: {type: tape}}")],
+                "metadata: storage.data.type: unexpected value \"tape\"",
+            ),
+            (
+                &[("metadata.yaml", "name: a\nstorage: {data: {type: block, location: /srv}}")],
+                "metadata: storage.data.location: may not be specified for \"type: block\"",
+            ),
+            (
+                &[("metadata.yaml", "name: a\nstorage: {data: {type: filesystem, shared: true}}")],
+                "metadata: storage.data.shared: shared storage support not implemented",
+            ),
+            (
+                &[("metadata.yaml", "name: a\nstorage: {data: {type: block, multiple: {range: 1-x}}}")],
+                "metadata: storage.data.multiple.range: value \"1-x\" does not match 'm', 'm-n', or 'm+'",
+            ),
+            (
+                &[("metadata.yaml", "name: a\nresources: {blob: {type: file}}")],
+                "metadata: resources.blob.filename: resource missing filename",
+            ),
+            (
+                &[("metadata.yaml", "name: a\nresources: {blob: {type: file, filename: a/b}}")],
+                "metadata: resources.blob.filename: filename cannot contain \"/\" (got \"a/b\")",
             ),
         ];
         for (files, expected) in cases {

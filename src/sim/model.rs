@@ -4,28 +4,46 @@
 //! what one run sees and stages, [`crate::commit`] makes that part of the model.
 
 mod application;
+mod network;
 mod operator;
 mod relation;
+mod storage;
+mod subordinate;
 mod unit;
+mod workload;
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::fmt::Write as _;
+use std::path::PathBuf;
 
-use charms_reactive_core::{ApplicationName, Databag, UnitName};
+use charms_reactive_core::{ApplicationName, UnitName};
 use charms_reactive_hookcmd::commands::Party;
 
-pub(crate) use application::Application;
+pub(crate) use application::{Application, Home, Resource};
+pub use network::Network;
 pub(crate) use relation::{Bag, End, Relation, compared_as_text, sorted_as_text};
+pub(crate) use storage::{Storage, StorageId};
 pub(crate) use unit::{
-    Failed, Hook, HookRelation, HookSecret, Membership, OpenPort, PortRange, Tracked, Unit,
+    Failed, Hook, HookRelation, HookSecret, Membership, OpenPort, PortRange, SeriesStep, Tracked, Unit,
 };
-pub use unit::{Life, StatusEntry};
+pub use unit::{Life, Payload, StatusEntry};
 
+use crate::action::ActionTask;
 use crate::error::ModelError;
 use crate::event::{Event, Journal};
 use crate::random::Random;
 use crate::secret::Secret;
 use crate::version::JujuVersion;
+
+/// What the units of a model live on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Substrate {
+    /// Machines, of which subordinates share one.
+    #[default]
+    Machine,
+    /// Pods of a Kubernetes cluster.
+    Kubernetes,
+}
 
 /// Everything that Juju's controller and agents know.
 #[derive(Debug, Default)]
@@ -37,6 +55,18 @@ pub(crate) struct Model {
     pub(crate) units: BTreeMap<UnitName, Unit>,
     pub(crate) relations: BTreeMap<u32, Relation>,
     pub(crate) secrets: BTreeMap<String, Secret>,
+    pub(crate) storage: BTreeMap<StorageId, Storage>,
+    /// Actions that were asked for, by number.
+    pub(crate) actions: BTreeMap<u32, ActionTask>,
+    pub(crate) substrate: Substrate,
+    /// Where storage and the units' resources are.
+    pub(crate) root: PathBuf,
+    /// Whether the cloud makes new storage only when it is asked to.
+    pub(crate) is_storage_held: bool,
+    /// What `credential-get` tells applications that are trusted.
+    pub(crate) credential: Option<serde_json::Value>,
+    /// The colour and the text of the model's meter (to Juju 3).
+    pub(crate) meter: (String, String),
     /// Chance for the order of hooks alone, so that looking at a unit does not change what follows.
     pub(crate) random: Random,
     /// Chance for ids.
@@ -44,6 +74,9 @@ pub(crate) struct Model {
     pub(crate) journal: Journal,
     relations_made: u32,
     machines_made: u32,
+    addresses_made: u32,
+    services_made: u32,
+    storage_made: u32,
     actions_made: u32,
     versions_made: u64,
 }
@@ -51,10 +84,7 @@ pub(crate) struct Model {
 impl Model {
     pub(crate) fn new(juju: JujuVersion, name: &str, seed: u64) -> Self {
         let mut ids = Random::new(!seed);
-        let hex = ids.hex(30);
-        // A version 4 UUID: 13th digit 4, 17th one of 8 to b.
-        let uuid =
-            format!("{}-{}-4{}-8{}-{}", &hex[..8], &hex[8..12], &hex[12..15], &hex[15..18], &hex[18..30]);
+        let uuid = new_uuid(&mut ids);
         Self {
             juju,
             name: name.to_owned(),
@@ -63,11 +93,21 @@ impl Model {
             units: BTreeMap::new(),
             relations: BTreeMap::new(),
             secrets: BTreeMap::new(),
+            storage: BTreeMap::new(),
+            actions: BTreeMap::new(),
+            substrate: Substrate::default(),
+            root: PathBuf::new(),
+            is_storage_held: false,
+            credential: None,
+            meter: ("AMBER".to_owned(), "not set".to_owned()),
             random: Random::new(seed),
             ids,
             journal: Journal::default(),
             relations_made: 0,
             machines_made: 0,
+            addresses_made: 0,
+            services_made: 0,
+            storage_made: 0,
             actions_made: 0,
             versions_made: 0,
         }
@@ -93,8 +133,14 @@ impl Model {
         self.relations.get(&number).ok_or(ModelError::NoRelation { number })
     }
 
+    /// Name and UUID of the model that an application is in.
+    pub(crate) fn home_of(&self, application: &ApplicationName) -> (&str, &str) {
+        let home = self.applications.get(application).and_then(|application| application.home.as_deref());
+        home.map_or((&self.name, &self.uuid), |home| (&home.name, &home.uuid))
+    }
+
     /// The units of an application, by number.
-    pub(crate) fn units_of(&self, application: &ApplicationName) -> impl Iterator<Item = &Unit> {
+    pub(crate) fn units_of(&self, application: &ApplicationName) -> impl DoubleEndedIterator<Item = &Unit> {
         self.units.values().filter(move |unit| unit.name.application() == application)
     }
 
@@ -118,33 +164,46 @@ impl Model {
 
     /// The version of the data of `other`, where `unit` can see it in a relation.
     ///
-    /// A unit that is dying is not seen any more, although it still takes part.
+    /// A unit that is dying is not seen any more, although it still takes part.  Through a relation of
+    /// scope `container` a unit sees only those beside it.
     ///
     /// # Source
     ///
-    /// `juju/juju:state/cleanup.go`, `cleanupDyingUnit`: a dying unit is reported as departed at once.
+    /// `juju/juju:state/cleanup.go`, `cleanupDyingUnit`: a dying unit is reported as departed at once;
+    /// `juju/juju:state/relation.go`, `unitScope`: the key of a container's scope names the principal.
     pub(crate) fn remote_version(
         &self,
         relation: &Relation,
         unit: &UnitName,
         other: &UnitName,
     ) -> Option<u64> {
+        let is_seen = |seen: &Unit| {
+            let group = || self.units.get(unit).map(Unit::group);
+            seen.life == Life::Alive && (!relation.is_container || Some(seen.group()) == group())
+        };
         let is_remote = other != unit
             && *other.application() == relation.remote_end(unit.application()).application
             && relation.scope.contains(other)
-            && self.units.get(other).is_some_and(|other| other.life == Life::Alive);
+            && self.units.get(other).is_some_and(is_seen);
         is_remote.then(|| relation.unit_bags.get(other).map_or(0, |bag| bag.version))
     }
 
-    /// The digest of what makes `config-changed` due when it changes: settings and address.
+    /// The digest of what makes `config-changed` due when it changes: settings, trust and addresses.
     ///
     /// # Source
     ///
     /// `U/resolver.go`, `nextOp`: hashes of configuration, trust and addresses.
     pub(crate) fn config_digest(&self, unit: &Unit) -> String {
-        let config = self.applications.get(unit.name.application()).map(Application::config);
-        let config = serde_json::Value::Object(config.unwrap_or_default());
-        charms_reactive_core::digest::digest(&format!("{config} {}", unit.address))
+        let application = self.applications.get(unit.name.application());
+        let config = serde_json::Value::Object(application.map(Application::config).unwrap_or_default());
+        let is_trusted = application.is_some_and(|application| application.is_trusted);
+        let address = self.network(unit, "").ingress;
+        let mut text = format!("{config} {} {address} {is_trusted}", unit.address);
+        for (binding, network) in &unit.networks {
+            // Writing into a text cannot fail.
+            let _ = write!(text, " {binding} {} {} {:?}", network.bind, network.ingress, network.egress);
+        }
+        charms_reactive_core::digest::digest(&text)
     }
 
     /// Has a unit take part in the relations of its application, once it is installed.
@@ -159,20 +218,21 @@ impl Model {
             return;
         }
         self.leave_unseen(name);
+        self.end_subordinates(name);
         let Some(unit) = self.units.get(name) else { return };
         if unit.life != Life::Alive {
             return;
         }
-        let address = unit.address;
         let new: Vec<u32> = self
             .relations
             .values()
-            .filter(|relation| relation.life == Life::Alive && relation.end(name.application()).is_some())
+            .filter(|relation| !unit.relations.contains_key(&relation.number))
+            .filter(|relation| !relation.is_ending() && relation.end(name.application()).is_some())
+            .filter(|relation| self.may_enter(unit, relation))
             .map(|relation| relation.number)
-            .filter(|number| !unit.relations.contains_key(number))
             .collect();
         for number in new {
-            let bag = Bag { databag: automatic_keys(address), version: self.next_version() };
+            let bag = Bag { databag: self.automatic_keys(name, number), version: self.next_version() };
             for (key, value) in bag.databag.iter() {
                 self.journal.record(Event::DatabagChanged {
                     relation: number,
@@ -187,7 +247,9 @@ impl Model {
             relation.scope.insert(name.clone());
             let unit = self.units.get_mut(name).expect("the unit was found above");
             unit.relations.insert(number, Membership::default());
+            self.add_subordinate(name, number);
         }
+        self.end_left_alone(name);
     }
 
     /// Has a unit leave relations that end before the charm was told of them: without any hook.
@@ -195,8 +257,9 @@ impl Model {
         let Some(unit) = self.units.get(name) else { return };
         let is_ending = |number: &u32| {
             let relation = self.relations.get(number);
-            unit.life != Life::Alive || relation.is_none_or(|relation| relation.life != Life::Alive)
+            unit.life != Life::Alive || relation.is_none_or(Relation::is_ending)
         };
+        // Of an implicit endpoint no hook is ever run, so nothing was created.
         let unseen = unit.relations.iter().filter(|(number, seen)| !seen.is_created && is_ending(number));
         let unseen: Vec<u32> = unseen.map(|(number, _)| *number).collect();
         for number in unseen {
@@ -270,16 +333,9 @@ impl Model {
     }
 }
 
-/// What every unit's databag holds from the start.
-///
-/// # Source
-///
-/// `A/uniter.go`, `EnterScope`.
-pub(crate) fn automatic_keys(address: Ipv4Addr) -> Databag {
-    let (address, subnet) = (address.to_string(), format!("{address}/32"));
-    Databag::from([
-        ("egress-subnets", subnet.as_str()),
-        ("ingress-address", address.as_str()),
-        ("private-address", address.as_str()),
-    ])
+/// A version 4 UUID.
+pub(crate) fn new_uuid(ids: &mut Random) -> String {
+    let hex = ids.hex(30);
+    // 13th digit 4, 17th one of 8 to b.
+    format!("{}-{}-4{}-8{}-{}", &hex[..8], &hex[8..12], &hex[12..15], &hex[15..18], &hex[18..30])
 }

@@ -1,7 +1,6 @@
 //! What can be done to a model at any moment, also while a charm runs.
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
 
 use charms_reactive_core::{ApplicationName, UnitName};
 use charms_reactive_hookcmd::commands::Party;
@@ -83,19 +82,17 @@ impl<'a> Operator<'a> {
 
     /// Has the machine of a unit restart: once the unit has started, `start` comes again.
     pub fn reboot(&mut self, unit: &str) -> Result<(), SimError> {
-        let unit = self.model.unit_mut(&UnitName::parse(unit)?)?;
-        unit.is_rebooted = unit.is_started;
+        let unit = self.model.unit(&UnitName::parse(unit)?)?.name.clone();
+        self.model.restart_machine(&unit);
         Ok(())
     }
 
     /// Gives a unit another address, which `config-changed` and its databags will tell.
     pub fn change_address(&mut self, unit: &UnitName) {
-        let taken: Vec<Ipv4Addr> = self.model.units.values().map(|unit| unit.address).collect();
-        let Some(unit) = self.model.units.get_mut(unit) else { return };
-        // 10.2.0.0 and on: machines are given addresses in 10.1.
-        let free =
-            (0x0a02_0001_u32..=0x0aff_ffff).map(Ipv4Addr::from_bits).find(|address| !taken.contains(address));
-        unit.address = free.expect("there are more addresses than units");
+        let address = self.model.next_address();
+        if let Some(unit) = self.model.units.get_mut(unit) {
+            unit.address = address;
+        }
     }
 
     /// Takes back every right to read a secret, but its owner's.

@@ -31,7 +31,7 @@ pub(crate) struct Current {
     pub(crate) departing: Option<UnitName>,
 }
 
-/// A relation as this run sees it.
+/// A relation as this run sees it, with the names that its unit knows others by.
 #[derive(Clone, Debug)]
 pub(crate) struct View {
     pub(crate) id: RelationId,
@@ -60,8 +60,8 @@ pub(crate) struct Staged {
     pub(crate) secrets: BTreeMap<String, Option<Secret>>,
     /// Revisions and labels that the unit will track.
     pub(crate) tracked: BTreeMap<String, crate::model::Tracked>,
-    /// Storage asked for that the charm does not have, which the flush will refuse.
-    pub(crate) storage: Vec<String>,
+    /// How many more instances of each storage the unit will have.
+    pub(crate) storage: BTreeMap<String, u32>,
 }
 
 /// What a running action has said about its result.
@@ -132,8 +132,16 @@ impl Run {
         secrets.is_empty() && tracked.is_empty() && storage.is_empty()
     }
 
+    /// Whether the hook sees nothing of the model.
+    pub(crate) fn is_restricted(&self) -> bool {
+        matches!(&self.purpose, Purpose::Hook(hook) if hook.event.is_restricted())
+    }
+
     /// What a hook is about, in words: `db:3 wordpress/1`.
     pub(crate) fn about(&self) -> Option<String> {
+        if let Purpose::Hook(Hook { storage: Some(storage), .. }) = &self.purpose {
+            return Some(storage.to_string());
+        }
         let current = self.current.as_ref()?;
         let id = &self.views.get(&current.number)?.id;
         Some(match &current.remote_unit {
@@ -143,13 +151,19 @@ impl Run {
     }
 
     fn view_relations(&mut self, model: &Model) {
+        if self.is_restricted() {
+            return;
+        }
         let Some(unit) = model.units.get(&self.unit) else { return };
         for (number, membership) in &unit.relations {
-            let id = model.relations.get(number).and_then(|relation| relation.id(unit.name.application()));
-            let Some(id) = id else { continue };
+            let Some(relation) = model.relations.get(number) else { continue };
+            let own = unit.name.application();
+            let Some(id) = relation.id(own) else { continue };
             let view = View {
                 id,
-                members: sorted_as_text(membership.members.keys().cloned()),
+                members: sorted_as_text(
+                    membership.members.keys().map(|member| relation.shown_unit(own, member)),
+                ),
                 is_hidden: false,
                 units: membership.cache.clone(),
                 applications: BTreeMap::new(),
@@ -172,14 +186,16 @@ impl Run {
         else {
             return;
         };
-        let remote_application = relation.remote_end(self.unit.application()).application.clone();
-        let departing = match (event, &about.remote_unit) {
+        let own = self.unit.application();
+        let remote_application = relation.shown(own, &relation.remote_end(own).application);
+        let remote_unit = about.remote_unit.as_ref().map(|remote| relation.shown_unit(own, remote));
+        let departing = match (event, &remote_unit) {
             (RelationEvent::Departed, Some(remote)) => {
                 Some(if is_leaving(model, &self.unit) { self.unit.clone() } else { remote.clone() })
             }
             _ => None,
         };
-        if let Some(remote) = &about.remote_unit {
+        if let Some(remote) = &remote_unit {
             view.units.remove(remote);
             view.members.retain(|member| member != remote);
             if *event != RelationEvent::Departed {
@@ -193,7 +209,6 @@ impl Run {
             }
         }
         view.is_hidden = *event == RelationEvent::Broken && model.juju.hides_broken_relation();
-        let remote_unit = about.remote_unit.clone();
         self.current = Some(Current { number: about.number, remote_unit, remote_application, departing });
     }
 }

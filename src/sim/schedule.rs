@@ -5,7 +5,9 @@
 
 use charms_reactive_core::{HookEvent, RelationEvent, SecretEvent, UnitName};
 
-use crate::model::{Hook, HookRelation, Life, Membership, Model, Relation, Unit, compared_as_text};
+use crate::model::{
+    Hook, HookRelation, Life, Membership, Model, Relation, SeriesStep, Substrate, Unit, compared_as_text,
+};
 
 /// The hooks of which one comes next for `unit`; several where Juju leaves the order open.
 ///
@@ -15,27 +17,47 @@ use crate::model::{Hook, HookRelation, Life, Membership, Model, Relation, Unit, 
 ///
 /// `U/resolver.go` for the order of the groups.
 pub(crate) fn due(model: &Model, unit: &Unit) -> Vec<Hook> {
-    if unit.failed.is_some() || unit.life == Life::Dead {
+    if unit.failed.is_some() || unit.is_removed || unit.life == Life::Dead {
         return Vec::new();
     }
-    if !unit.is_installed {
-        return vec![Hook::plain(HookEvent::Install)];
+    if let Some(series) = series(unit) {
+        return series;
     }
     if unit.is_rebooted {
         return vec![Hook::plain(HookEvent::Start)];
     }
     let is_alive = unit.life == Life::Alive;
-    if is_alive && unit.queued.is_none() {
-        let created = created(model, unit);
-        if !created.is_empty() {
-            return created;
+    let is_idle = unit.is_installed && unit.queued.is_none();
+    if is_idle {
+        if is_alive {
+            let created = created(model, unit);
+            if !created.is_empty() {
+                return created;
+            }
+        }
+        if let Some(hook) = leadership(model, unit) {
+            return vec![hook];
+        }
+        if let Some(workload) = unit.pod.news.front() {
+            let event = HookEvent::Workload { container: workload.container.clone(), event: workload.event };
+            return vec![Hook { workload: Some(Box::new(workload.clone())), ..Hook::plain(event) }];
+        }
+        if is_alive && let Some((event, secret)) = crate::secret::due(model, unit) {
+            return vec![Hook { secret: Some(secret), ..Hook::plain(HookEvent::Secret(event)) }];
         }
     }
-    if let Some(hook) = leadership(model, unit) {
-        return vec![hook];
+    if is_storage_time(model, unit) {
+        let hooks = model.storage_hooks(unit);
+        // On machines nothing else is run before the storage that a unit was deployed with is there.
+        if !hooks.is_empty() || (!unit.is_installed && is_alive && model.is_storage_awaited(unit)) {
+            return hooks;
+        }
     }
-    if let Some(hook) = secret(model, unit) {
-        return vec![hook];
+    if unit.pod.is_ending && unit.is_started && !unit.is_stopped {
+        return vec![Hook::plain(HookEvent::Stop)];
+    }
+    if !unit.is_installed {
+        return if is_alive { vec![Hook::plain(HookEvent::Install)] } else { Vec::new() };
     }
     if let Some(hook) = &unit.queued {
         return vec![hook.clone()];
@@ -43,12 +65,41 @@ pub(crate) fn due(model: &Model, unit: &Unit) -> Vec<Hook> {
     if is_alive { alive(model, unit) } else { dying(model, unit) }
 }
 
+/// The hooks around a machine's move to another series; between them nothing is run at all.
+///
+/// # Source
+///
+/// `U/upgradeseries/resolver.go` of Juju up to 3.
+fn series(unit: &Unit) -> Option<Vec<Hook>> {
+    match &unit.series {
+        SeriesStep::Prepare(_) if unit.queued.is_none() => {
+            Some(vec![Hook::plain(HookEvent::PreSeriesUpgrade)])
+        }
+        SeriesStep::Prepared(_) => Some(Vec::new()),
+        SeriesStep::Complete => Some(vec![Hook::plain(HookEvent::PostSeriesUpgrade)]),
+        SeriesStep::None | SeriesStep::Prepare(_) => None,
+    }
+}
+
+/// Whether the hooks of storage are looked at: on machines from before `install` on, on Kubernetes only
+/// after `start`, because there the pod comes first.
+///
+/// # Source
+///
+/// `U/storage/resolver.go`, `NextOp`.
+fn is_storage_time(model: &Model, unit: &Unit) -> bool {
+    match model.substrate {
+        Substrate::Machine => !unit.is_installed || unit.queued.is_none(),
+        Substrate::Kubernetes => unit.is_started,
+    }
+}
+
 /// `-created` of relations that have not had it.
 fn created(model: &Model, unit: &Unit) -> Vec<Hook> {
     let relations = unit.relations.iter().filter(|(_, membership)| !membership.is_created);
     let relations = relations.filter_map(|(number, _)| model.relations.get(number));
     relations
-        .filter(|relation| relation.life == Life::Alive)
+        .filter(|relation| !relation.is_ending() && !relation.is_implicit(unit.name.application()))
         .filter_map(|relation| hook(relation, unit, RelationEvent::Created, None, 0))
         .collect()
 }
@@ -61,9 +112,6 @@ fn created(model: &Model, unit: &Unit) -> Vec<Hook> {
 ///
 /// `U/leadership/resolver.go`: between operations only, and no dying unit takes over.
 fn leadership(model: &Model, unit: &Unit) -> Option<Hook> {
-    if unit.queued.is_some() {
-        return None;
-    }
     if unit.life == Life::Alive && model.is_leader(&unit.name) {
         return (!unit.is_leader_shown).then(|| Hook::plain(HookEvent::LeaderElected));
     }
@@ -73,15 +121,49 @@ fn leadership(model: &Model, unit: &Unit) -> Option<Hook> {
     is_due.then(|| Hook::plain(HookEvent::LeaderSettingsChanged))
 }
 
-/// `secret-changed` for a unit that tracks an older revision than the newest, once for each.
-fn secret(model: &Model, unit: &Unit) -> Option<Hook> {
-    let secret = crate::secret::changed(model, unit)?;
-    Some(Hook { secret: Some(secret), ..Hook::plain(HookEvent::Secret(SecretEvent::Changed)) })
+impl Model {
+    /// Whether a hook has lost its reason between being chosen and being run: only a leader gets some.
+    ///
+    /// # Source
+    ///
+    /// `U/operation/runhook.go`, `Prepare`, and `U/op_callbacks.go` for the hooks of secrets' owners.
+    pub(crate) fn is_void(&self, unit: &UnitName, hook: &Hook) -> bool {
+        match (&hook.event, &hook.secret) {
+            (HookEvent::LeaderElected, _) => !self.is_leader(unit),
+            (
+                HookEvent::Secret(SecretEvent::Expired | SecretEvent::Rotate | SecretEvent::Remove),
+                Some(about),
+            ) => {
+                self.secrets.get(&about.id).is_none_or(|secret| !crate::secret::is_keeper(self, secret, unit))
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether an action is taken before the next hook of a unit, if that is one of `hooks`.
+    ///
+    /// # Source
+    ///
+    /// `U/resolver.go`, `NextOp`: actions stand between the hooks of secrets and those of storage.
+    pub(crate) fn is_action_first(hooks: &[Hook]) -> bool {
+        hooks.first().is_none_or(|hook| {
+            !matches!(
+                &hook.event,
+                HookEvent::PreSeriesUpgrade
+                    | HookEvent::PostSeriesUpgrade
+                    | HookEvent::LeaderElected
+                    | HookEvent::LeaderSettingsChanged
+                    | HookEvent::Workload { .. }
+                    | HookEvent::Secret(_)
+                    | HookEvent::Relation { event: RelationEvent::Created, .. }
+            )
+        })
+    }
 }
 
 fn alive(model: &Model, unit: &Unit) -> Vec<Hook> {
     let Some(application) = model.applications.get(unit.name.application()) else { return Vec::new() };
-    if unit.charm_revision != application.charm_revision {
+    if unit.charm_modified != application.charm_modified {
         return vec![Hook::plain(HookEvent::UpgradeCharm)];
     }
     if unit.config_shown.as_deref() != Some(&model.config_digest(unit)) {
@@ -117,7 +199,7 @@ fn relations(model: &Model, unit: &Unit) -> Vec<Hook> {
 ///
 /// `U/relation/resolver.go`, `nextHookForRelation`.
 fn relation(model: &Model, unit: &Unit, relation: &Relation, membership: &Membership) -> Option<Hook> {
-    let is_broken = relation.life != Life::Alive || unit.life != Life::Alive;
+    let is_broken = relation.is_ending() || unit.life != Life::Alive;
     let version_of = |other: &UnitName| {
         if is_broken { None } else { model.remote_version(relation, &unit.name, other) }
     };

@@ -154,7 +154,7 @@ impl Sim {
     }
 
     /// Reads a charm.
-    fn read(&mut self, source: CharmSource) -> Result<Charm, SimError> {
+    pub(crate) fn read(&mut self, source: CharmSource) -> Result<Charm, SimError> {
         let InProcess { yaml, function, files } = match source {
             CharmSource::Folder(folder) => return Ok(Charm::read(&folder)?),
             CharmSource::InProcess(charm) => charm,
@@ -176,6 +176,7 @@ impl Sim {
         let unit = self.model.add_unit(&ApplicationName::parse(application)?)?;
         let charm = Rc::clone(&self.model.unit(&unit)?.charm);
         self.agents.deploy(&unit, &charm, None)?;
+        self.model.unit_mut(&unit)?.has_files = true;
         Ok(unit)
     }
 
@@ -223,7 +224,7 @@ impl Sim {
         let name = ApplicationName::parse(application)?;
         let charm = Rc::new(self.read(charm.into())?);
         for relation in self.model.relations.values() {
-            let end = relation.end(&name);
+            let end = relation.end(&name).filter(|_| !relation.is_implicit(&name));
             let is_kept = |end: &crate::model::End| {
                 charm.metadata.endpoint(&end.endpoint).is_some_and(|endpoint| {
                     endpoint.role == end.role && endpoint.interface == relation.interface
@@ -235,6 +236,7 @@ impl Sim {
         }
         self.model.application_mut(&name)?.upgrade(charm);
         self.model.add_peer_relations(&name);
+        self.model.add_missing_storage(&name);
         Ok(())
     }
 

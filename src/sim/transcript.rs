@@ -137,6 +137,14 @@ fn fact(event: &Event) -> String {
         Event::Related { relation, key } => format!("relation {relation} is {key}"),
         Event::Unrelated { relation } => format!("relation {relation} is gone"),
         Event::UnitAdded { unit } => format!("{unit} is added"),
+        Event::UnitWaits { unit } => format!("{unit} waits for its subordinates"),
+        Event::StorageAdded { unit, storage } => format!("{unit} is to have storage {storage}"),
+        Event::StorageDetached { unit, storage, is_removed: false } => {
+            format!("{unit} has storage {storage} no more")
+        }
+        Event::StorageDetached { storage, is_removed: true, .. } => format!("storage {storage} is gone"),
+        Event::MetricAdded { unit, key, value } => format!("{unit} measures {key}: {value}"),
+        Event::CharmReplaced { unit } => format!("{unit} has the files of another charm"),
         Event::UnitRemoved { unit } => format!("{unit} is gone"),
         Event::HookStarted { .. }
         | Event::HookSkipped { .. }

@@ -24,6 +24,17 @@ impl JujuVersion {
         Self { major, minor, patch }
     }
 
+    /// A bound on versions, of one to three numbers; those left out are zero.
+    pub(crate) fn bound(text: &str) -> Option<Self> {
+        let numbers: Vec<u16> = text.split('.').map(str::parse).collect::<Result<_, _>>().ok()?;
+        match numbers.as_slice() {
+            [major] => Some(Self::new(*major, 0, 0)),
+            [major, minor] => Some(Self::new(*major, *minor, 0)),
+            [major, minor, patch] => Some(Self::new(*major, *minor, *patch)),
+            _ => None,
+        }
+    }
+
     /// Whether the leader has settings of its own, outside relations.
     pub(crate) fn has_leader_settings(self) -> bool {
         self.major <= 3
@@ -32,6 +43,35 @@ impl JujuVersion {
     /// Whether metrics, payloads and meter status are still there.
     pub(crate) fn has_metrics(self) -> bool {
         self.major <= 3
+    }
+
+    /// Whether a machine can be moved to another series under its units.
+    pub(crate) fn has_series_upgrade(self) -> bool {
+        self.major <= 3
+    }
+
+    /// Whether operators have secrets of their own.
+    ///
+    /// # Source
+    ///
+    /// Juju 3.3 brought `juju add-secret`.
+    pub(crate) fn has_user_secrets(self) -> bool {
+        self >= Self::new(3, 3, 0)
+    }
+
+    /// Whether custom notices of Pebble are told.
+    pub(crate) fn has_notices(self) -> bool {
+        self >= Self::new(3, 4, 0)
+    }
+
+    /// Whether checks of Pebble are told.
+    pub(crate) fn has_checks(self) -> bool {
+        self >= Self::new(3, 6, 0)
+    }
+
+    /// Whether a machine's target is told as a base, beside its series.
+    pub(crate) fn has_bases(self) -> bool {
+        self.major >= 3
     }
 
     /// Whether `relation-model-get` is there.

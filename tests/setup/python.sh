@@ -28,11 +28,11 @@ if command -v flock >/dev/null; then
 fi
 
 command -v "$python" >/dev/null || {
-    echo "cannot find \`$python\`: install Python 3.9 or newer with its venv module" >&2
+    echo "cannot find \`$python\`: install Python 3.10 or newer with its venv module" >&2
     exit 1
 }
-"$python" -c 'import sys; sys.exit(sys.version_info < (3, 9))' || {
-    echo "\`$python\` is $("$python" -V), expected Python 3.9 or newer" >&2
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 10))' || {
+    echo "\`$python\` is $("$python" -V), expected Python 3.10 or newer" >&2
     exit 1
 }
 

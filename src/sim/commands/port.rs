@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use charms_reactive_core::EndpointName;
+use charms_reactive_core::{EndpointName, UnitName};
 use serde_json::Value;
 
 use super::flags::Flag;
 use super::{Asked, Command, Done, Failure, Outcome, failed, usage};
-use crate::model::{OpenPort, PortRange};
+use crate::model::{OpenPort, PortRange, Substrate};
 
 const ENDPOINTS: Flag = Flag::value(&["endpoints"]);
 
@@ -69,16 +69,20 @@ fn change(asked: &mut Asked<'_>, is_open: bool) -> Outcome {
     let endpoints = endpoints(asked)?;
     let mut ports = pending(asked);
     if is_open {
-        let conflict = ports.iter().map(|(other, _)| other).find(|other| {
-            **other != range
-                && other.protocol == range.protocol
-                && other.from <= range.to
-                && range.from <= other.to
-        });
-        if let Some(other) = conflict {
+        if asked.model.substrate == Substrate::Kubernetes && range.from != range.to {
+            return failed(
+                "port ranges are not supported for k8s applications, please specify a single port",
+            );
+        }
+        let overlaps = |other: &PortRange| {
+            other.protocol == range.protocol && other.from <= range.to && range.from <= other.to
+        };
+        let own = ports.iter().map(|(other, _)| other).find(|other| **other != range && overlaps(other));
+        let conflict = own.map(|other| (asked.run.unit.clone(), other.clone()));
+        if let Some((holder, other)) = conflict.or_else(|| beside(asked, &overlaps)) {
             let unit = &asked.run.unit;
             return failed(format!(
-                "cannot open {range} (unit \"{unit}\"): port range conflicts with {other} (unit \"{unit}\")"
+                "cannot open {range} (unit \"{unit}\"): port range conflicts with {other} (unit \"{holder}\")"
             ));
         }
         ports.extend(endpoints.into_iter().map(|endpoint| (range.clone(), endpoint)));
@@ -92,18 +96,30 @@ fn change(asked: &mut Asked<'_>, is_open: bool) -> Outcome {
     Ok(Done::Nothing)
 }
 
+/// A port of another unit on the same machine, and that unit.
+///
+/// # Source
+///
+/// `juju/juju:state/machine_ports.go`: a machine has each port once; `icmp` is not a port.
+fn beside(asked: &Asked<'_>, overlaps: &impl Fn(&PortRange) -> bool) -> Option<(UnitName, PortRange)> {
+    let machine = asked.model.units.get(&asked.run.unit)?.machine;
+    if asked.model.substrate == Substrate::Kubernetes {
+        return None;
+    }
+    let others = asked.model.units.values();
+    let others = others.filter(|other| other.machine == machine && other.name != asked.run.unit);
+    let mut ports = others.flat_map(|other| other.ports.iter().map(|(range, _)| (other.name.clone(), range)));
+    let found = ports.find(|(_, range)| range.protocol != "icmp" && overlaps(range))?;
+    Some((found.0, found.1.clone()))
+}
+
 /// The endpoints of `--endpoints`; one absent name for all of them.
 fn endpoints(asked: &Asked<'_>) -> Result<Vec<Option<EndpointName>>, Failure> {
     let Some(list) = asked.line.value("endpoints").filter(|list| !list.is_empty()) else {
         return Ok(vec![None]);
     };
     let charm = asked.model.units.get(&asked.run.unit).map(|unit| &unit.charm);
-    let known = |name: &str| {
-        charm.is_some_and(|charm| {
-            charm.bindings.contains(name)
-                || charm.metadata.endpoints.iter().any(|endpoint| endpoint.name.as_str() == name)
-        })
-    };
+    let known = |name: &str| charm.is_some_and(|charm| charm.has_binding(name));
     list.split(',')
         .map(|name| match EndpointName::parse(name.trim()) {
             Ok(endpoint) if known(endpoint.as_str()) => Ok(Some(endpoint)),

@@ -47,9 +47,10 @@ fn relation_list(asked: &mut Asked<'_>) -> Outcome {
     let number = asked.some_relation()?;
     asked.refuse_from(0)?;
     if asked.line.is_on("app") {
+        let own = asked.run.unit.application();
         let relation = asked.model.relations.get(&number);
-        let remote = relation.map(|relation| relation.remote_end(asked.run.unit.application()));
-        return Ok(Done::Value(remote.map_or(Value::Null, |end| Value::from(end.application.as_str()))));
+        let remote = relation.map(|relation| relation.shown(own, &relation.remote_end(own).application));
+        return Ok(Done::Value(remote.map_or(Value::Null, |name| Value::from(name.as_str()))));
     }
     let members = asked.run.views.get(&number).map(|view| view.members.as_slice()).unwrap_or_default();
     Ok(Done::Value(members.iter().map(ToString::to_string).collect()))
@@ -119,13 +120,14 @@ fn unit_databag(asked: &mut Asked<'_>, number: u32, unit: &UnitName) -> Result<D
         let stored = relation.unit_databag(unit).cloned().unwrap_or_default();
         return Ok(overlaid(stored, &view.own_unit));
     }
-    if relation.end(unit.application()).is_none() {
+    let meant = relation.meant_unit(asked.run.unit.application(), unit);
+    if relation.end(meant.application()).is_none() {
         return failed("permission denied");
     }
     if let Some(read) = view.units.get(unit) {
         return Ok(read.clone());
     }
-    let Some(databag) = relation.unit_databag(unit) else {
+    let Some(databag) = relation.unit_databag(&meant) else {
         let key = relation.key();
         return failed(format!(
             "cannot read settings for unit \"{unit}\" in relation \"{key}\": unit \"{unit}\": settings not found"
@@ -150,11 +152,11 @@ fn application_databag(
     else {
         return failed("relation not found");
     };
-    if relation.end(application).is_none() {
+    let meant = relation.meant(asked.run.unit.application(), application);
+    if relation.end(&meant).is_none() {
         return failed("permission denied");
     }
-    let stored =
-        || relation.application_bags.get(application).map(|bag| bag.databag.clone()).unwrap_or_default();
+    let stored = || relation.application_bags.get(&meant).map(|bag| bag.databag.clone()).unwrap_or_default();
     if application == asked.run.unit.application() && (is_leader || !relation.is_peer()) {
         return if is_leader {
             Ok(overlaid(stored(), &view.own_application))
@@ -190,8 +192,13 @@ fn relation_set(asked: &mut Asked<'_>) -> Outcome {
     Ok(Done::Nothing)
 }
 
+/// # Source
+///
+/// `J/relation-model-get.go`: the model of the other side.
 fn relation_model_get(asked: &mut Asked<'_>) -> Outcome {
-    asked.some_relation()?;
+    let number = asked.some_relation()?;
     asked.refuse_from(0)?;
-    Ok(Done::Value(json!({ "uuid": asked.model.uuid })))
+    let Some(relation) = asked.model.relations.get(&number) else { return failed("relation not found") };
+    let remote = &relation.remote_end(asked.run.unit.application()).application;
+    Ok(Done::Value(json!({ "uuid": asked.model.home_of(remote).1 })))
 }

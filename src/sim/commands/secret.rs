@@ -77,7 +77,8 @@ fn pending(asked: &Asked<'_>, id: &str) -> Option<Secret> {
 fn owned(asked: &Asked<'_>, id: &str) -> Result<Secret, Failure> {
     let Some(secret) = pending(asked, id) else { return failed(format!("secret {id:?} not found")) };
     let is_leader = asked.model.is_leader(&asked.run.unit);
-    let may = secret.is_owned_by(&asked.run.unit) && (is_leader || matches!(secret.owner, Party::Unit(_)));
+    let may =
+        secret.is_owned_by(&asked.run.unit) && (is_leader || matches!(secret.owner, Some(Party::Unit(_))));
     if may { Ok(secret) } else { failed("permission denied") }
 }
 
@@ -177,18 +178,9 @@ fn secret_add(asked: &mut Asked<'_>) -> Outcome {
     if matches!(owner, Party::Application(_)) && !asked.model.is_leader(&asked.run.unit) {
         return failed("this unit is not the leader");
     }
-    let mut secret = Secret {
-        owner,
-        label: None,
-        description: String::new(),
-        rotation: "never".to_owned(),
-        expiry: None,
-        revisions: BTreeMap::from([(1, content)]),
-        grants: BTreeSet::new(),
-    };
+    let mut secret = Secret::new(Some(owner), content);
     describe(asked, &mut secret)?;
-    let id: String =
-        (0..20).map(|_| char::from(b"0123456789abcdefghijklmnopqrstuv"[asked.model.ids.index(32)])).collect();
+    let id = asked.model.next_secret_id();
     stage(asked, id.clone(), Some(secret));
     Ok(Done::Text(format!("secret:{id}\n")))
 }
@@ -303,15 +295,18 @@ fn secret_info_get(asked: &mut Asked<'_>) -> Outcome {
     };
     let Some((id, secret)) = found else { return failed(format!("secret {name:?} not found")) };
     let owner = match secret.owner {
-        Party::Application(_) => "application",
-        Party::Unit(_) => "unit",
+        Some(Party::Application(_)) => "application",
+        Some(Party::Unit(_)) => "unit",
+        // Nobody owns such a secret here, so nobody asks.
+        None => "model",
     };
     let access = secret.grants.iter().map(|grant| {
         let target = match &grant.unit {
             Some(unit) => format!("unit-{}-{}", unit.application(), unit.number()),
             None => format!("application-{}", grant.application),
         };
-        let key = asked.model.relations.get(&grant.relation).map(crate::model::Relation::key);
+        let relation = grant.relation.and_then(|number| asked.model.relations.get(&number));
+        let key = relation.map(crate::model::Relation::key);
         let scope = format!("relation-{}", key.unwrap_or_default().replace(':', ".").replace(' ', "#"));
         json!({"target": target, "scope": scope, "role": "view"})
     });
@@ -347,7 +342,7 @@ fn secret_grant(asked: &mut Asked<'_>) -> Outcome {
     let application = remote_application(asked, number)?;
     let unit = match asked.line.value("unit") {
         None => None,
-        Some(name) => match UnitName::parse(name) {
+        Some(name) => match UnitName::parse(name).map(|unit| meant_unit(asked, number, &unit)) {
             Ok(unit) if *unit.application() == application => Some(unit),
             _ => {
                 return usage(format!(
@@ -357,9 +352,15 @@ fn secret_grant(asked: &mut Asked<'_>) -> Outcome {
         },
     };
     let mut secret = owned(asked, &id)?;
-    secret.grants.insert(Grant { relation: number, application, unit });
+    secret.grants.insert(Grant { relation: Some(number), application, unit });
     stage(asked, id, Some(secret));
     Ok(Done::Nothing)
+}
+
+/// The unit that this one means by a name, across models too.
+fn meant_unit(asked: &Asked<'_>, number: u32, unit: &UnitName) -> UnitName {
+    let relation = asked.model.relations.get(&number);
+    relation.map_or_else(|| unit.clone(), |it| it.meant_unit(asked.run.unit.application(), unit))
 }
 
 fn remote_application(asked: &Asked<'_>, number: u32) -> Result<ApplicationName, Failure> {
@@ -390,7 +391,7 @@ fn secret_revoke(asked: &mut Asked<'_>) -> Outcome {
             let unit = unit.to_owned();
             Box::new(move |grant| grant.unit.as_ref().is_some_and(|name| name.to_string() == unit))
         }
-        (None, None, Some(number)) => Box::new(move |grant| grant.relation == number),
+        (None, None, Some(number)) => Box::new(move |grant| grant.relation == Some(number)),
         (None, None, None) => return usage("missing relation or application or unit"),
     };
     let mut secret = owned(asked, &id)?;

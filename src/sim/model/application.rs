@@ -1,6 +1,7 @@
 //! An application: its charm, its settings, its leader.
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 use std::rc::Rc;
 
 use charms_reactive_core::{ApplicationName, OptionKind, OptionSpec, UnitName};
@@ -26,9 +27,58 @@ pub(crate) struct Application {
     pub(crate) status: Option<StatusEntry>,
     pub(crate) leader_settings: BTreeMap<String, String>,
     pub(crate) leader_settings_version: u64,
+    /// One more with each upgrade and each new resource.
+    pub(crate) charm_modified: u32,
+    /// Whether units take an upgrade over while a hook of theirs has failed.
+    pub(crate) is_upgrade_forced: bool,
+    /// How many instances of each storage a new unit gets.
+    pub(crate) storage: BTreeMap<String, u32>,
+    pub(crate) resources: BTreeMap<String, Resource>,
+    /// Whether its units may ask for the cloud's credential.
+    pub(crate) is_trusted: bool,
+    /// The model it is in, where that is not the simulated one.
+    pub(crate) home: Option<Rc<Home>>,
+    /// Where it is reached as a whole, on Kubernetes.
+    pub(crate) service_address: Ipv4Addr,
+}
+
+/// Another model, which shares relations with the simulated one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Home {
+    pub(crate) name: String,
+    pub(crate) uuid: String,
+}
+
+/// A resource as it was given to an application.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Resource {
+    pub(crate) content: Vec<u8>,
 }
 
 impl Application {
+    /// A new application without units.
+    pub(crate) fn new(name: ApplicationName, charm: Rc<Charm>, service_address: Ipv4Addr) -> Self {
+        Self {
+            name,
+            charm,
+            charm_revision: 0,
+            life: Life::Alive,
+            settings: BTreeMap::new(),
+            leader: None,
+            units_made: 0,
+            status: None,
+            leader_settings: BTreeMap::new(),
+            leader_settings_version: 0,
+            charm_modified: 0,
+            is_upgrade_forced: false,
+            storage: BTreeMap::new(),
+            resources: BTreeMap::new(),
+            is_trusted: false,
+            home: None,
+            service_address,
+        }
+    }
+
     /// The values of all options; null for those without value and default.
     pub(crate) fn config(&self) -> Map<String, Value> {
         let value = |option: &OptionSpec| self.settings.get(&option.name).unwrap_or(&option.default).clone();
@@ -77,6 +127,8 @@ impl Application {
         });
         self.charm = charm;
         self.charm_revision += 1;
+        self.charm_modified += 1;
+        self.is_upgrade_forced = false;
     }
 }
 

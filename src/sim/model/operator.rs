@@ -8,10 +8,12 @@ use charms_reactive_core::{ApplicationName, EndpointName, EndpointSpec, Role, Un
 
 use charms_reactive_hookcmd::commands::Party;
 
-use super::{Application, End, Life, Model, Relation, StatusEntry, Unit};
+use super::unit::Place;
+use super::{Application, End, Life, Model, Relation, Substrate, Unit};
+use crate::deployment::missing_feature;
 use crate::error::{ModelError, SimError};
 use crate::event::Event;
-use crate::metadata::Charm;
+use crate::metadata::{Charm, JUJU_INFO};
 
 impl Model {
     /// Adds an application without units, and the relation of each of its peer endpoints.
@@ -19,19 +21,14 @@ impl Model {
         if self.applications.contains_key(name) {
             return Err(ModelError::ApplicationExists { name: name.clone() });
         }
-        let charm = Rc::new(charm);
-        let application = Application {
-            name: name.clone(),
-            charm: Rc::clone(&charm),
-            charm_revision: 0,
-            life: Life::Alive,
-            settings: BTreeMap::new(),
-            leader: None,
-            units_made: 0,
-            status: None,
-            leader_settings: BTreeMap::new(),
-            leader_settings_version: 0,
-        };
+        if let Some(assumed) = missing_feature(&charm, self.juju, self.substrate) {
+            return Err(ModelError::Assumes { assumed });
+        }
+        let service = Ipv4Addr::from_bits(0x0a98_b701_u32.wrapping_add(self.services_made));
+        self.services_made += 1;
+        let mut application = Application::new(name.clone(), Rc::new(charm), service);
+        application.storage =
+            application.charm.storage.iter().map(|(name, spec)| (name.clone(), spec.least)).collect();
         self.applications.insert(name.clone(), application);
         self.add_peer_relations(name);
         Ok(())
@@ -55,11 +52,11 @@ impl Model {
             .collect();
         for endpoint in peers {
             let end = End { application: name.clone(), endpoint: endpoint.name, role: Role::Peer };
-            self.add_relation(vec![end], endpoint.interface);
+            self.add_relation(vec![end], endpoint.interface, false);
         }
     }
 
-    fn add_relation(&mut self, ends: Vec<End>, interface: String) -> u32 {
+    fn add_relation(&mut self, ends: Vec<End>, interface: String, is_container: bool) -> u32 {
         let number = self.relations_made;
         self.relations_made += 1;
         let relation = Relation {
@@ -70,6 +67,9 @@ impl Model {
             unit_bags: BTreeMap::new(),
             application_bags: BTreeMap::new(),
             scope: BTreeSet::new(),
+            is_container,
+            is_suspended: false,
+            alias: None,
         };
         self.journal.record(Event::Related { relation: number, key: relation.key() });
         self.relations.insert(number, relation);
@@ -78,42 +78,57 @@ impl Model {
 
     /// Adds a unit on a machine of its own; the first one leads.
     pub(crate) fn add_unit(&mut self, name: &ApplicationName) -> Result<UnitName, ModelError> {
-        let machine = self.machines_made;
+        self.refuse_subordinate(name)?;
+        let place = Place { machine: self.machines_made, address: self.next_address(), principal: None };
+        let unit = self.place_unit(name, place)?;
+        self.machines_made += 1;
+        Ok(unit)
+    }
+
+    /// Adds a unit on a machine that is there already.
+    pub(crate) fn add_unit_to(
+        &mut self,
+        name: &ApplicationName,
+        machine: u32,
+    ) -> Result<UnitName, ModelError> {
+        self.refuse_subordinate(name)?;
+        if self.substrate == Substrate::Kubernetes {
+            return Err(ModelError::OnlyMachines { what: "a unit placed" });
+        }
+        let there = self.units.values().find(|unit| unit.machine == machine).map(|unit| unit.address);
+        let Some(address) = there else { return Err(ModelError::NoMachine { number: machine }) };
+        self.place_unit(name, Place { machine, address, principal: None })
+    }
+
+    fn refuse_subordinate(&self, name: &ApplicationName) -> Result<(), ModelError> {
+        if self.is_subordinate(name) {
+            return Err(ModelError::Subordinate { name: name.clone() });
+        }
+        Ok(())
+    }
+
+    /// Adds a unit where it belongs, with its storage.
+    pub(super) fn place_unit(
+        &mut self,
+        name: &ApplicationName,
+        place: Place,
+    ) -> Result<UnitName, ModelError> {
         let application = self.application_mut(name)?;
         if application.life != Life::Alive {
             return Err(ModelError::NotAlive { what: name.to_string() });
         }
         let unit_name = UnitName::new(name.clone(), application.units_made);
         application.units_made += 1;
-        let unit = Unit {
-            name: unit_name.clone(),
-            machine,
-            address: machine_address(machine),
-            life: Life::Alive,
-            charm: Rc::clone(&application.charm),
-            charm_revision: application.charm_revision,
-            is_installed: false,
-            is_started: false,
-            is_stopped: false,
-            is_rebooted: false,
-            config_shown: None,
-            is_leader_shown: false,
-            leader_settings_shown: None,
-            is_update_status_due: false,
-            queued: None,
-            failed: None,
-            workload: StatusEntry::new("waiting", "waiting for machine"),
-            is_status_said: false,
-            workload_version: String::new(),
-            state: BTreeMap::new(),
-            ports: BTreeSet::new(),
-            relations: BTreeMap::new(),
-            tracked: BTreeMap::new(),
-            secrets_shown: BTreeMap::new(),
-        };
-        self.machines_made += 1;
+        let storage = application.storage.clone();
+        let unit = Unit::new(unit_name.clone(), place, application);
         self.units.insert(unit_name.clone(), unit);
         self.journal.record(Event::UnitAdded { unit: unit_name.clone() });
+        for (storage, count) in storage {
+            self.add_storage(&unit_name, &storage, count);
+        }
+        if self.substrate == Substrate::Kubernetes {
+            self.start_containers(&unit_name);
+        }
         self.elect(name);
         Ok(unit_name)
     }
@@ -188,7 +203,65 @@ impl Model {
         for end in &ends {
             self.check_limit(end)?;
         }
-        Ok(self.add_relation(ends, interface))
+        let is_container = self.check_scope(&ends)?;
+        let consumer = ApplicationName::parse(one.split(':').next().unwrap_or_default())?;
+        let alias = self.new_alias(&ends, &consumer)?;
+        let number = self.add_relation(ends, interface, is_container);
+        if let Some(relation) = self.relations.get_mut(&number) {
+            relation.alias = alias;
+        }
+        Ok(number)
+    }
+
+    /// Whether the relation of two endpoints has scope `container`: when either of them says so.
+    ///
+    /// # Source
+    ///
+    /// `juju/juju:state/state.go`, `AddRelation`.
+    fn check_scope(&self, ends: &[End]) -> Result<bool, ModelError> {
+        let is_container = |end: &End| {
+            let application = self.applications.get(&end.application);
+            application.is_some_and(|application| application.charm.container_scoped.contains(&end.endpoint))
+        };
+        if !ends.iter().any(is_container) {
+            return Ok(false);
+        }
+        if !ends.iter().any(|end| self.is_subordinate(&end.application)) {
+            let ends: Vec<String> = ends.iter().map(ToString::to_string).collect();
+            return Err(ModelError::NoSubordinate { key: ends.join(" ") });
+        }
+        Ok(true)
+    }
+
+    /// The name under which an offer knows its consumer, when the two are in different models.
+    fn new_alias(
+        &mut self,
+        ends: &[End],
+        consumer: &ApplicationName,
+    ) -> Result<Option<(ApplicationName, ApplicationName)>, SimError> {
+        let homes: Vec<_> = ends
+            .iter()
+            .map(|end| self.application(&end.application).map(|it| it.home.clone()))
+            .collect::<Result<_, _>>()?;
+        if homes.windows(2).all(|pair| pair[0] == pair[1]) {
+            return Ok(None);
+        }
+        let alias = format!("remote-{}", self.ids.hex(32));
+        Ok(Some((consumer.clone(), ApplicationName::parse(&alias)?)))
+    }
+
+    /// Has a relation with an offer pause: its units leave it as if it ended, and come back later.
+    ///
+    /// # Source
+    ///
+    /// `juju/juju:apiserver/facades/client/application`, `SetRelationsSuspended`: offers only.
+    pub(crate) fn suspend(&mut self, number: u32, is_suspended: bool) -> Result<(), ModelError> {
+        let relation = self.relations.get_mut(&number).ok_or(ModelError::NoRelation { number })?;
+        if relation.alias.is_none() {
+            return Err(ModelError::NoOffer { key: relation.key() });
+        }
+        relation.is_suspended = is_suspended;
+        Ok(())
     }
 
     fn check_limit(&self, end: &End) -> Result<(), ModelError> {
@@ -215,6 +288,12 @@ impl Model {
                 pairs.push((ends, left_spec.interface.clone()));
             }
         }
+        // What nobody declared is meant only where nothing else can be.
+        let is_implicit = |end: &End| end.endpoint.as_str() == JUJU_INFO && end.role == Role::Provides;
+        let is_declared = |(ends, _): &(Vec<End>, String)| !ends.iter().any(is_implicit);
+        if pairs.iter().any(is_declared) {
+            pairs.retain(is_declared);
+        }
         Ok(pairs)
     }
 
@@ -234,8 +313,13 @@ impl Model {
             endpoint: spec.name.clone(),
             role: spec.role,
         };
-        let endpoints = &application.charm.metadata.endpoints;
-        Ok(endpoints.iter().filter(is_meant).map(|spec| (end(spec), spec.clone())).collect())
+        let implicit = EndpointSpec {
+            name: EndpointName::parse(JUJU_INFO)?,
+            role: Role::Provides,
+            interface: JUJU_INFO.to_owned(),
+        };
+        let endpoints = application.charm.metadata.endpoints.iter().chain([&implicit]);
+        Ok(endpoints.filter(is_meant).map(|spec| (end(spec), spec.clone())).collect())
     }
 
     /// What keeps two texts from meaning a pair of endpoints.
@@ -243,8 +327,10 @@ impl Model {
         let described = |text: &str| match self.endpoints(text) {
             Ok(found) if found.is_empty() => format!("`{text}` is no endpoint of its charm"),
             Ok(found) => {
+                // The implicit endpoint is worth a word only where it was asked for.
                 let words: Vec<_> = found
                     .iter()
+                    .filter(|(end, _)| text.contains(':') || end.endpoint.as_str() != JUJU_INFO)
                     .map(|(end, spec)| format!("`{end}` {} `{}`", spec.role.as_str(), spec.interface))
                     .collect();
                 words.join(", ")
@@ -270,14 +356,35 @@ impl Model {
         self.drop_relation_if_left(number);
     }
 
-    /// Has a unit go; it is gone after its `remove` hook, or at once when it was never installed.
+    /// Has a unit go; it is gone after its `remove` hook, or at once when nothing of it was ever run.
+    ///
+    /// # Source
+    ///
+    /// `juju/juju:apiserver/facades/client/application`, `DestroyUnit`: subordinates go with their
+    /// relations, and on Kubernetes only the number of units can be said.
     pub(crate) fn remove_unit(&mut self, name: &UnitName) -> Result<(), ModelError> {
-        let unit = self.unit_mut(name)?;
+        if self.unit(name)?.principal.is_some() {
+            return Err(ModelError::SubordinateUnit { name: name.clone() });
+        }
+        let is_last = self.units_of(name.application()).next_back().is_some_and(|last| last.name == *name);
+        let is_leaving = self.application(name.application())?.life != Life::Alive;
+        if self.substrate == Substrate::Kubernetes && !is_last && !is_leaving {
+            return Err(ModelError::NotLastPod { name: name.clone() });
+        }
+        self.end_unit(name);
+        Ok(())
+    }
+
+    /// Has a unit go, whatever it is.
+    pub(crate) fn end_unit(&mut self, name: &UnitName) {
+        let Some(unit) = self.units.get_mut(name) else { return };
         unit.life = unit.life.max(Life::Dying);
-        if !unit.is_installed && unit.failed.is_none() {
+        let is_untouched = !unit.is_installed && unit.failed.is_none();
+        self.drop_unseen_storage(name);
+        let has_storage = self.units.get(name).is_some_and(|unit| !unit.storage_shown.is_empty());
+        if is_untouched && !has_storage {
             self.drop_unit(name);
         }
-        Ok(())
     }
 
     /// Has an application go, with its units and relations.
@@ -294,7 +401,7 @@ impl Model {
         }
         let units: Vec<UnitName> = self.units_of(name).map(|unit| unit.name.clone()).collect();
         for unit in units {
-            self.remove_unit(&unit)?;
+            self.end_unit(&unit);
         }
         self.drop_application_if_left(name);
         Ok(())
@@ -307,14 +414,28 @@ impl Model {
         for number in relations {
             self.leave_scope(name, number);
         }
-        self.units.remove(name);
-        self.secrets.retain(|_, secret| secret.owner != Party::Unit(name.clone()));
+        // What lies beside a lost machine is lost with it.
+        for subordinate in self.subordinates(name) {
+            self.drop_unit(&subordinate);
+        }
+        let storage: Vec<_> = self.storage_of(name).map(|(id, _)| id.clone()).collect();
+        for id in storage {
+            self.detached(name, &id);
+        }
+        let principal = self.units.remove(name).and_then(|unit| unit.principal);
+        self.secrets.retain(|_, secret| secret.owner != Some(Party::Unit(name.clone())));
         self.journal.record(Event::UnitRemoved { unit: name.clone() });
         if self.is_leader(name) {
             self.make_leader(name.application(), None);
             self.elect(name.application());
         }
         self.drop_application_if_left(name.application());
+        // A principal that only waited for this one is gone as well.
+        if let Some(principal) = principal
+            && self.units.get(&principal).is_some_and(|unit| unit.is_removed)
+        {
+            self.removed(&principal);
+        }
     }
 
     fn drop_application_if_left(&mut self, name: &ApplicationName) {
@@ -333,12 +454,6 @@ impl Model {
         }
         // A relation whose other side still has units in it keeps a name, not an application.
         self.applications.remove(name);
-        self.secrets.retain(|_, secret| secret.owner != Party::Application(name.clone()));
+        self.secrets.retain(|_, secret| secret.owner != Some(Party::Application(name.clone())));
     }
-}
-
-/// The address of the only unit on a machine.
-fn machine_address(machine: u32) -> Ipv4Addr {
-    // 10.1.0.1 and on: the last three bytes are a number.
-    Ipv4Addr::from_bits(0x0a01_0001_u32.wrapping_add(machine))
 }

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use charms_reactive_core::{ApplicationName, Databag, EndpointName, RelationId, Role, UnitName};
 
 use super::unit::Life;
+use crate::metadata::JUJU_INFO;
 
 /// One side of a relation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +43,11 @@ pub(crate) struct Relation {
     pub(crate) application_bags: BTreeMap<ApplicationName, Bag>,
     /// The units that take part now.
     pub(crate) scope: BTreeSet<UnitName>,
+    /// Whether units see only those beside them on their machine.
+    pub(crate) is_container: bool,
+    pub(crate) is_suspended: bool,
+    /// The consumer of an offer, and the name that the offering side knows it by.
+    pub(crate) alias: Option<(ApplicationName, ApplicationName)>,
 }
 
 impl Relation {
@@ -73,6 +79,54 @@ impl Relation {
     /// The id as units of `application` write it.
     pub(crate) fn id(&self, application: &ApplicationName) -> Option<RelationId> {
         self.end(application).map(|end| RelationId::new(end.endpoint.clone(), self.number))
+    }
+
+    /// Whether this side of the relation is `juju-info`, of which the charm is told nothing.
+    ///
+    /// # Source
+    ///
+    /// `juju/juju:core/relation`, `Endpoint.IsImplicit`.
+    pub(crate) fn is_implicit(&self, application: &ApplicationName) -> bool {
+        self.end(application)
+            .is_some_and(|end| end.endpoint.as_str() == JUJU_INFO && end.role == Role::Provides)
+    }
+
+    /// Whether units leave it, or do not enter it: it ends, for good or for now.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.life != Life::Alive || self.is_suspended
+    }
+
+    /// The name that units of `viewer` know an application by.
+    ///
+    /// # Source
+    ///
+    /// `juju/juju:apiserver/facades/controller/crossmodelrelations`: the offering model knows its
+    /// consumers by a token.
+    pub(crate) fn shown(&self, viewer: &ApplicationName, application: &ApplicationName) -> ApplicationName {
+        match &self.alias {
+            Some((consumer, alias)) if application == consumer && viewer != consumer => alias.clone(),
+            _ => application.clone(),
+        }
+    }
+
+    /// The name that units of `viewer` know a unit by.
+    pub(crate) fn shown_unit(&self, viewer: &ApplicationName, unit: &UnitName) -> UnitName {
+        UnitName::new(self.shown(viewer, unit.application()), unit.number())
+    }
+
+    /// The application that units of `viewer` mean by a name.
+    pub(crate) fn meant(&self, viewer: &ApplicationName, name: &ApplicationName) -> ApplicationName {
+        match &self.alias {
+            Some((consumer, alias)) if viewer != consumer && name == alias => consumer.clone(),
+            // The offering side knows nothing of that name: it means nobody in the relation.
+            Some((consumer, alias)) if viewer != consumer && name == consumer => alias.clone(),
+            _ => name.clone(),
+        }
+    }
+
+    /// The unit that units of `viewer` mean by a name.
+    pub(crate) fn meant_unit(&self, viewer: &ApplicationName, unit: &UnitName) -> UnitName {
+        UnitName::new(self.meant(viewer, unit.application()), unit.number())
     }
 
     /// The version of an application's data.

@@ -6,6 +6,9 @@ use std::rc::Rc;
 
 use charms_reactive_core::{Databag, EndpointName, HookEvent, UnitName};
 
+use super::network::Network;
+use super::storage::StorageId;
+use super::workload::{Pod, Workload};
 use crate::metadata::Charm;
 
 /// How far a thing of the model is in its life.
@@ -43,6 +46,8 @@ pub(crate) struct Hook {
     pub(crate) event: HookEvent,
     pub(crate) relation: Option<HookRelation>,
     pub(crate) secret: Option<HookSecret>,
+    pub(crate) storage: Option<StorageId>,
+    pub(crate) workload: Option<Box<Workload>>,
 }
 
 /// The secret that a hook is about.
@@ -50,7 +55,7 @@ pub(crate) struct Hook {
 pub(crate) struct HookSecret {
     pub(crate) id: String,
     pub(crate) revision: u32,
-    /// The consumer's own label.
+    /// The unit's own label for it, as its owner or as a consumer.
     pub(crate) label: String,
 }
 
@@ -66,7 +71,7 @@ pub(crate) struct HookRelation {
 
 impl Hook {
     pub(crate) fn plain(event: HookEvent) -> Self {
-        Self { event, relation: None, secret: None }
+        Self { event, relation: None, secret: None, storage: None, workload: None }
     }
 }
 
@@ -127,6 +132,14 @@ impl std::fmt::Display for PortRange {
 /// A range of ports, opened for an endpoint; for all of them without one.
 pub(crate) type OpenPort = (PortRange, Option<EndpointName>);
 
+/// Where a new unit is put.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    pub(crate) machine: u32,
+    pub(crate) address: Ipv4Addr,
+    pub(crate) principal: Option<UnitName>,
+}
+
 /// A unit of the model.
 #[derive(Clone, Debug)]
 #[expect(
@@ -137,13 +150,23 @@ pub(crate) struct Unit {
     pub(crate) name: UnitName,
     pub(crate) machine: u32,
     pub(crate) address: Ipv4Addr,
+    /// Addresses of single bindings, where they differ from the unit's.
+    pub(crate) networks: BTreeMap<String, Network>,
+    /// The unit that this one lives beside, for subordinates.
+    pub(crate) principal: Option<UnitName>,
     pub(crate) life: Life,
     /// The charm whose files the unit has; an upgrade lags behind the application's.
     pub(crate) charm: Rc<Charm>,
     pub(crate) charm_revision: u32,
+    /// The application's count of upgrades and new resources, as the unit has taken it over.
+    pub(crate) charm_modified: u32,
+    /// Whether the charm's files lie in the unit's folder.
+    pub(crate) has_files: bool,
     pub(crate) is_installed: bool,
     pub(crate) is_started: bool,
     pub(crate) is_stopped: bool,
+    /// Whether `remove` was run, and only subordinates keep the unit.
+    pub(crate) is_removed: bool,
     /// Whether the machine was restarted since the last `start`.
     pub(crate) is_rebooted: bool,
     /// The digest of what `config-changed` was last run for.
@@ -165,6 +188,41 @@ pub(crate) struct Unit {
     pub(crate) tracked: BTreeMap<String, Tracked>,
     /// Secrets whose newest revision the unit was told about.
     pub(crate) secrets_shown: BTreeMap<String, u32>,
+    /// Revisions of its own secrets that nobody tracks any more, as far as the unit was told.
+    pub(crate) obsolete_shown: BTreeSet<(String, u32)>,
+    /// Storage that `-storage-attached` was run for.
+    pub(crate) storage_shown: BTreeSet<StorageId>,
+    /// What Kubernetes does with the unit.
+    pub(crate) pod: Pod,
+    pub(crate) series: SeriesStep,
+    /// Payloads by class and id: type, status, labels.
+    pub(crate) payloads: BTreeMap<(String, String), Payload>,
+}
+
+/// How far the machine's move to another series is, for one of its units.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum SeriesStep {
+    /// There is none.
+    #[default]
+    None,
+    /// `pre-series-upgrade` is due, with this series to come.
+    Prepare(String),
+    /// The machine may be upgraded; nothing runs until that is said to be done.
+    Prepared(String),
+    /// `post-series-upgrade` is due.
+    Complete,
+}
+
+/// A piece of workload that a charm told Juju about.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Payload {
+    /// For example `docker`; from `payloads` in the metadata.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// `starting`, `running`, `stopping` or `stopped`.
+    pub status: String,
+    /// Words of the charm.
+    pub labels: Vec<String>,
 }
 
 /// A secret as one consumer sees it.
@@ -175,6 +233,51 @@ pub(crate) struct Tracked {
 }
 
 impl Unit {
+    /// A unit that nothing has happened to yet.
+    pub(crate) fn new(name: UnitName, place: Place, application: &super::Application) -> Self {
+        Self {
+            name,
+            machine: place.machine,
+            address: place.address,
+            principal: place.principal,
+            networks: BTreeMap::new(),
+            life: Life::Alive,
+            charm: Rc::clone(&application.charm),
+            charm_revision: application.charm_revision,
+            charm_modified: application.charm_modified,
+            has_files: false,
+            is_installed: false,
+            is_started: false,
+            is_stopped: false,
+            is_removed: false,
+            is_rebooted: false,
+            config_shown: None,
+            is_leader_shown: false,
+            leader_settings_shown: None,
+            is_update_status_due: false,
+            queued: None,
+            failed: None,
+            workload: StatusEntry::new("waiting", "waiting for machine"),
+            is_status_said: false,
+            workload_version: String::new(),
+            state: BTreeMap::new(),
+            ports: BTreeSet::new(),
+            relations: BTreeMap::new(),
+            tracked: BTreeMap::new(),
+            secrets_shown: BTreeMap::new(),
+            obsolete_shown: BTreeSet::new(),
+            storage_shown: BTreeSet::new(),
+            pod: Pod::default(),
+            series: SeriesStep::None,
+            payloads: BTreeMap::new(),
+        }
+    }
+
+    /// The unit that shares its machine or pod with its subordinates: the principal, or the unit itself.
+    pub(crate) fn group(&self) -> &UnitName {
+        self.principal.as_ref().unwrap_or(&self.name)
+    }
+
     /// The agent's status: the word and the text in the table of `juju status`.
     pub(crate) fn agent_status(&self) -> StatusEntry {
         match &self.failed {

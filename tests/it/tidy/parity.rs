@@ -105,7 +105,7 @@ fn rows() -> Vec<Row> {
 }
 
 /// The names of all functions that are tests.
-fn tests() -> BTreeSet<String> {
+pub(super) fn tests() -> BTreeSet<String> {
     let tests: BTreeSet<String> = pages_of_kind("rs").iter().flat_map(|page| tests_in(&page.text)).collect();
     assert!(tests.contains("a_row_that_is_done_names_a_test"), "tests are found by their attribute");
     tests

@@ -150,3 +150,35 @@ fn a_script_about_a_relation_infers_the_only_remote_unit() {
     let result = sim.exec_in("web/0", relation, Some("mysql/1"), print).unwrap();
     assert_eq!(result.stdout, "db:0 mysql/1 mysql\n10.1.0.3\n");
 }
+
+#[test]
+fn an_action_that_was_asked_for_comes_at_the_next_gap_or_is_taken_back() {
+    let mut charms = Charms::new();
+    let charm = charms.files(&[
+        ("metadata.yaml", "name: web\nrequires: {db: sql}"),
+        ("actions.yaml", "backup: {}"),
+        ("dispatch", &crate::charm::script("[ $hook != start ] || [ -e good ]")),
+    ]);
+    let mut sim = crate::charm::builder().retries_max(0).build().unwrap();
+    sim.deploy("web", charm, 1).unwrap();
+    let first = sim.enqueue_action("web/0", "backup", serde_json::Value::Null).unwrap();
+    let second = sim.enqueue_action("web/0", "backup", serde_json::Value::Null).unwrap();
+    sim.cancel_action(second).unwrap();
+    assert_eq!(sim.action(first).unwrap().status, "pending");
+    sim.settle().unwrap();
+    assert_eq!(
+        crate::charm::hooks(&sim, 0),
+        "web/0 install\nweb/0 leader-elected\nweb/0 backup\nweb/0 config-changed\nweb/0 start\n"
+    );
+    assert_eq!(sim.action(first).unwrap().status, "completed");
+    let cancelled = sim.action(second).unwrap();
+    assert_eq!((cancelled.status.as_str(), cancelled.code), ("cancelled", None));
+    // `start` has failed, which does not hold an action back.
+    let third = sim.enqueue_action("web/0", "backup", serde_json::Value::Null).unwrap();
+    sim.settle().unwrap();
+    assert_eq!(sim.action(third).unwrap().status, "completed");
+    sim.cancel_action(third).unwrap();
+    assert_eq!(sim.action(third).unwrap().status, "completed", "it is over");
+    assert_eq!(sim.action(99).unwrap_err().to_string(), "action 99 not found");
+    assert!(sim.enqueue_action("web/0", "none", serde_json::Value::Null).is_err());
+}

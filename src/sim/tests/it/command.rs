@@ -542,7 +542,7 @@ fn state_ports_and_network() {
             ERROR could not download resource: resource "file" not found
             [1]
             $ payload-register a b c
-            ERROR hook command payload-register is not modelled by the simulator
+            ERROR payload "b" not found in metadata.yaml
             [1]
         "#]],
     );

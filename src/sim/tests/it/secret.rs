@@ -142,6 +142,7 @@ fn a_secret_crosses_a_relation_revision_by_revision() {
         web/0 juju-exec
         web/0 juju-exec
         web/0 secret-changed
+        mysql/0 secret-remove
         $ secret-get --label db
         password: two
         $ secret-revoke ID -r 0
@@ -173,4 +174,146 @@ fn a_secret_of_a_failed_hook_does_not_exist() {
     assert_eq!(sim.settle().unwrap().failed.len(), 1);
     assert!(sim.transcript().contains("| 1\n"));
     assert_eq!(sim.exec("web/0", "secret-ids").unwrap().stdout, "");
+}
+
+/// A model in which `web/0` reads secrets of `mysql`, which has two units; with the relation's number.
+fn shared(charms: &mut Charms) -> (charms_reactive_sim::Sim, u32) {
+    let body =
+        "case $hook in secret-*) echo \"$hook $JUJU_SECRET_LABEL ${JUJU_SECRET_REVISION-none}\" ;; esac";
+    let web = charms.dispatch("name: web\nrequires: {db: sql}", "");
+    let mysql = charms.dispatch("name: mysql\nprovides: {server: sql}", body);
+    let mut sim = builder().build().unwrap();
+    sim.deploy("web", web, 1).unwrap();
+    sim.deploy("mysql", mysql, 2).unwrap();
+    let relation = sim.relate("web", "mysql").unwrap();
+    sim.settle().unwrap();
+    (sim, relation)
+}
+
+/// Adds a secret as a unit, with these flags.
+fn added(sim: &mut charms_reactive_sim::Sim, unit: &str, flags: &str) -> String {
+    let added = sim.exec(unit, &format!("secret-add password=one {flags}")).unwrap();
+    added.stdout.trim().to_owned()
+}
+
+#[test]
+fn owners_are_told_when_a_secret_rotates_or_expires() {
+    let mut charms = Charms::new();
+    let (mut sim, _) = shared(&mut charms);
+    let whole = added(&mut sim, "mysql/0", "--label root --rotate daily --expire 24h");
+    let own = added(&mut sim, "mysql/1", "--owner unit --label mine --expire 24h");
+    let from = sim.events().len();
+    sim.rotate_secret(&whole).unwrap();
+    sim.expire_secret(&whole).unwrap();
+    sim.expire_secret(&own).unwrap();
+    sim.settle().unwrap();
+    let text = hooks(&sim, from);
+    let of = |unit: &str| text.lines().filter_map(|line| line.strip_prefix(unit)).collect::<Vec<_>>();
+    // The leader alone is told of an application's secret, its expiry first.
+    assert_eq!(of("mysql/0 "), ["secret-expired", "secret-rotate"]);
+    assert_eq!(of("mysql/1 "), ["secret-expired"]);
+    let transcript = sim.transcript();
+    for line in ["| secret-expired root 1", "| secret-rotate root none", "| secret-expired mine 1"] {
+        assert!(transcript.contains(line), "{line}");
+    }
+    // Told once, until the time comes again.
+    let from = sim.events().len();
+    sim.settle().unwrap();
+    assert_eq!(hooks(&sim, from), "");
+    let refused = sim.rotate_secret(&own).unwrap_err().to_string();
+    assert_eq!(refused, format!("secret `{own}` has no rotation"));
+    assert_eq!(sim.rotate_secret("none").unwrap_err().to_string(), "secret `none` not found");
+}
+
+#[test]
+fn a_hook_about_a_secret_is_skipped_when_leadership_has_gone() {
+    let mut charms = Charms::new();
+    let (mut sim, _) = shared(&mut charms);
+    let id = added(&mut sim, "mysql/0", "--rotate hourly");
+    crate::charm::on(&sim, "mysql/0", "none", "true");
+    let folder = sim.charm_dir("mysql/0").unwrap();
+    std::fs::remove_file(folder.join("dispatch")).unwrap();
+    std::fs::create_dir(folder.join("dispatch")).unwrap();
+    sim.rotate_secret(&id).unwrap();
+    assert!(matches!(sim.step().unwrap().unwrap().outcome, charms_reactive_sim::Outcome::Failed { .. }));
+    sim.set_leader("mysql/1").unwrap();
+    let from = sim.events().len();
+    let retried = sim.resolve("mysql/0", true).unwrap().unwrap();
+    assert_eq!(
+        (retried.hook.as_str(), retried.outcome),
+        ("secret-rotate", charms_reactive_sim::Outcome::Skipped)
+    );
+    assert_eq!(hooks(&sim, from), "mysql/0 secret-rotate\n");
+}
+
+#[test]
+fn a_revision_that_nobody_reads_any_more_is_for_its_owner_to_remove() {
+    let mut charms = Charms::new();
+    let (mut sim, relation) = shared(&mut charms);
+    let id = added(&mut sim, "mysql/0", "--label root");
+    sim.exec("mysql/0", &format!("secret-grant {id} -r {relation}")).unwrap();
+    sim.exec("web/0", &format!("secret-get {id}")).unwrap();
+    let from = sim.events().len();
+    sim.exec("mysql/0", &format!("secret-set {id} password=two")).unwrap();
+    sim.settle().unwrap();
+    // `web/0` still reads the old one.
+    assert_eq!(hooks(&sim, from), "mysql/0 juju-exec\nweb/0 secret-changed\n");
+    let from = sim.events().len();
+    sim.exec("web/0", &format!("secret-get {id} --refresh")).unwrap();
+    sim.settle().unwrap();
+    assert_eq!(hooks(&sim, from), "web/0 juju-exec\nmysql/0 secret-remove\n");
+    assert!(sim.transcript().contains("| secret-remove root 1"));
+    // Another leader has not been told, and is.
+    let from = sim.events().len();
+    sim.set_leader("mysql/1").unwrap();
+    sim.settle().unwrap();
+    assert!(hooks(&sim, from).contains("mysql/1 secret-remove\n"));
+    sim.exec("mysql/1", &format!("secret-remove {id} --revision 1")).unwrap();
+    let from = sim.events().len();
+    sim.set_leader("mysql/0").unwrap();
+    sim.settle().unwrap();
+    assert!(!hooks(&sim, from).contains("secret-remove"));
+}
+
+#[test]
+fn a_secret_of_the_operator_is_read_by_those_it_was_granted_to() {
+    let mut charms = Charms::new();
+    let web = charms.files(&[
+        ("metadata.yaml", "name: web"),
+        ("config.yaml", "options: {token: {type: secret}}"),
+        (
+            "dispatch",
+            &crate::charm::script(
+                "case $hook in secret-changed) secret-get $JUJU_SECRET_ID --refresh ;; esac",
+            ),
+        ),
+    ]);
+    let mut sim = builder().build().unwrap();
+    sim.deploy("web", &web, 1).unwrap();
+    sim.settle().unwrap();
+    let id = sim.add_secret(&[("token", "one")]).unwrap();
+    sim.configure("web", &[("token", &id)]).unwrap();
+    sim.settle().unwrap();
+    let look = "secret-get $(config-get token) token";
+    assert_eq!(sim.exec("web/0", look).unwrap().stderr, "ERROR permission denied\n");
+    sim.grant_secret(&id, "web").unwrap();
+    assert_eq!(sim.exec("web/0", look).unwrap().stdout, "one\n");
+    let from = sim.events().len();
+    sim.update_secret(&id, &[("token", "two")]).unwrap();
+    sim.settle().unwrap();
+    assert_eq!(hooks(&sim, from), "web/0 secret-changed\n");
+    assert_eq!(sim.exec("web/0", look).unwrap().stdout, "two\n");
+    // The charm can read it, and no more.
+    assert_eq!(
+        sim.exec("web/0", &format!("secret-set {id} token=x")).unwrap().stderr,
+        "ERROR permission denied\n"
+    );
+    assert_eq!(sim.exec("web/0", "secret-ids --format=json").unwrap().stdout, "[]\n");
+    sim.remove_secret(&id).unwrap();
+    assert!(sim.exec("web/0", look).unwrap().stderr.ends_with("not found\n"));
+    let mut old = builder().juju_version("3.1".parse().unwrap()).build().unwrap();
+    assert_eq!(
+        old.add_secret(&[("token", "one")]).unwrap_err().to_string(),
+        "Juju 3.1.0 does not have secrets of operators"
+    );
 }
