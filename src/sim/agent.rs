@@ -6,6 +6,7 @@
 //! <folder>/tools/relation-get               links to the hook-command program
 //! ```
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
@@ -16,20 +17,42 @@ use charms_reactive_core::UnitName;
 
 use crate::error::RunError;
 use crate::metadata::{Charm, StorageKind};
+use crate::stray;
 
 /// How long the path of a unix socket may be.
 const SOCKET_PATH_BYTES_MAX: usize = 107;
 
 /// Writes a file of the simulated world.
+///
+/// # Errors
+///
+/// [`io::ErrorKind::InvalidInput`] for a path that is not absolute: it would lie wherever the test was started.
 #[expect(clippy::disallowed_methods, reason = "plain files of the simulated world, no hook's")]
 pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    refuse_relative(path)?;
     fs::write(path, bytes)
+}
+
+/// Makes a folder of the simulated world; fails as [`write_file`] does.
+pub(crate) fn make_dir(path: &Path) -> io::Result<()> {
+    refuse_relative(path)?;
+    fs::create_dir_all(path)
+}
+
+fn refuse_relative(path: &Path) -> io::Result<()> {
+    if path.is_absolute() {
+        return Ok(());
+    }
+    let text = "the simulated world is in a folder of its own, and this path is in none";
+    Err(io::Error::new(io::ErrorKind::InvalidInput, text))
 }
 
 /// The folder of all agents.
 #[derive(Debug)]
 pub(crate) struct Agents {
     root: PathBuf,
+    /// Whether a program was ever run, which may have left others behind.
+    has_run: Cell<bool>,
 }
 
 impl Agents {
@@ -39,7 +62,7 @@ impl Agents {
         program: &Path,
         names: impl Iterator<Item = &'static str>,
     ) -> Result<Self, RunError> {
-        let agents = Self { root };
+        let agents = Self { root, has_run: Cell::new(false) };
         let tools = agents.tools();
         for name in names {
             make_folder(&tools)?;
@@ -124,10 +147,33 @@ impl Agents {
         Ok(folder)
     }
 
-    /// Takes away everything of a unit that is gone.
+    /// Notes that a program is about to be run.
+    pub(crate) fn note_program(&self) {
+        self.has_run.set(true);
+    }
+
+    /// Ends what a unit's charm has started and left behind: its machine or pod is gone, or restarts.
+    pub(crate) fn end_programs(&self, unit: &UnitName) {
+        self.end_below(&self.unit(unit));
+    }
+
+    fn end_below(&self, folder: &Path) {
+        if self.has_run.get() {
+            stray::end_all(|| stray::below(folder));
+        }
+    }
+
+    /// Takes away everything of a unit that is gone, with what its charm has left running.
     pub(crate) fn remove(&self, unit: &UnitName) {
+        self.end_programs(unit);
         // What a left-over program still writes there goes with the whole folder at the end.
         let _ = fs::remove_dir_all(self.unit(unit));
+    }
+}
+
+impl Drop for Agents {
+    fn drop(&mut self) {
+        self.end_below(&self.root);
     }
 }
 
@@ -144,7 +190,7 @@ pub(crate) fn make_storage(path: &Path, kind: StorageKind) -> Result<(), RunErro
 }
 
 fn make_folder(path: &Path) -> Result<(), RunError> {
-    fs::create_dir_all(path).map_err(|source| RunError::Files { path: path.to_owned(), source })
+    make_dir(path).map_err(|source| RunError::Files { path: path.to_owned(), source })
 }
 
 /// The files and links below `from`, relative to it.
@@ -196,4 +242,22 @@ fn copy_file(source: &Path, target: &Path, is_link: bool) -> io::Result<()> {
     fs::copy(source, target)?;
     let is_executable = fs::metadata(source)?.permissions().mode() & 0o111 != 0;
     fs::set_permissions(target, fs::Permissions::from_mode(if is_executable { 0o755 } else { 0o644 }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_written_where_the_test_happens_to_be() {
+        let path = Path::new("stray-of-a-test");
+        assert_eq!(write_file(path, b"").unwrap_err().kind(), io::ErrorKind::InvalidInput);
+        for kind in [StorageKind::Filesystem, StorageKind::Block] {
+            let error = make_storage(&path.join("data-0"), kind).unwrap_err();
+            assert!(matches!(&error, RunError::Files { .. }), "{error}");
+        }
+        let agents = Agents::new(PathBuf::new(), Path::new(""), std::iter::empty()).unwrap();
+        assert!(agents.make(&UnitName::parse("web/0").unwrap()).is_err());
+        assert!(!path.exists() && !Path::new("agents").exists());
+    }
 }

@@ -93,6 +93,7 @@ impl Sim {
             self.model.forget_application(&name);
             return Err(error.into());
         }
+        self.warn_of(&name);
         for _ in 0..deployment.units {
             self.add_unit(name.as_str())?;
         }

@@ -222,6 +222,9 @@ impl Sim {
     /// `U/op_callbacks.go`, `PrepareHook`: statuses; `U/operation/deploy.go`: files of an upgrade.
     fn prepare(&mut self, unit: &UnitName, hook: &Hook) -> Result<(), SimError> {
         self.lay_out(unit, hook)?;
+        if hook.event == HookEvent::Start && self.model.unit(unit)?.is_rebooted {
+            self.agents.end_programs(unit);
+        }
         let status = match &hook.event {
             HookEvent::Install => Some("installing charm software"),
             HookEvent::Stop => Some("stopping charm software"),
@@ -275,6 +278,9 @@ impl Sim {
                 Err(error) => Outcome::Failed { error },
             },
             (Ok(_), Some(Exit::Rebooted | Exit::Signal(SIGKILL | SIGTERM))) => Outcome::Requeued,
+            (Ok(_), Some(exit @ Exit::TimedOut)) => {
+                Outcome::Failed { error: format!("{exit} of {:?}", self.settings.hook_limit) }
+            }
             (Ok(ended), _) => Outcome::Failed { error: ended.exit.to_string() },
         };
         commit::keep_cache(&mut self.model, &run);

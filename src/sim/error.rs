@@ -362,7 +362,8 @@ pub enum RunError {
     /// `J/server.go`: the agent waits for its clients without limit, so a program that inherited the
     /// connection stops the unit for good.
     #[error(
-        "hook `{hook}` of `{unit}` left {open} connection(s) to the agent open for {waited:?} after its end; Juju's agent would hang: a program that it started holds them"
+        "hook `{hook}` of `{unit}` left {open} connection(s) to the agent open for {waited:?} after its end, where Juju's agent would wait for ever: {}",
+        held_by(holders)
     )]
     ConnectionLeft {
         /// The unit.
@@ -373,6 +374,8 @@ pub enum RunError {
         open: usize,
         /// How long was waited.
         waited: Duration,
+        /// The programs that the hook had started and that still ran.
+        holders: Vec<String>,
     },
     /// The model did not come to rest.
     #[error("the model did not settle in {hooks} hooks, last ones: {last}")]
@@ -382,4 +385,11 @@ pub enum RunError {
         /// The last few, as `unit hook`.
         last: String,
     },
+}
+
+fn held_by(holders: &[String]) -> String {
+    if holders.is_empty() {
+        return "a program that it started held them".to_owned();
+    }
+    format!("still running is {}", holders.join(", "))
 }

@@ -94,6 +94,20 @@ pub enum Event {
         /// The line, without its end; bytes that are not text are replaced.
         line: String,
     },
+    /// The charm wrote more than is kept of one run.
+    OutputDropped {
+        /// The unit.
+        unit: UnitName,
+        /// Where to.
+        stream: Stream,
+        /// How much is not kept.
+        bytes: u64,
+    },
+    /// Something that Juju takes without a word, and that is likely a mistake.
+    Warned {
+        /// What the matter is.
+        text: String,
+    },
     /// The charm wrote to Juju's log with `juju-log`.
     Log {
         /// The unit.
@@ -260,6 +274,8 @@ impl Event {
                 | Self::CommandRun { .. }
                 | Self::CallRefused { .. }
                 | Self::Output { .. }
+                | Self::OutputDropped { .. }
+                | Self::Warned { .. }
                 | Self::Log { .. }
                 | Self::StateChanged { .. }
                 | Self::StatusChanged { .. }

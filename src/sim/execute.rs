@@ -1,7 +1,7 @@
 //! One run of a charm: as a process with a socket of its own, or as a function of this program.
 
 use std::path::PathBuf;
-use std::sync::mpsc::channel;
+use std::sync::mpsc::sync_channel;
 
 use charms_reactive_core::UnitName;
 
@@ -14,8 +14,9 @@ use crate::host::Host;
 use crate::model::Life;
 use crate::process::{Ended, Lookup, ProcessError, Program, lookup};
 use crate::run::Run;
-use crate::server::{Gate, Server};
+use crate::server::{Gate, MESSAGES_MAX, Server};
 use crate::sim::Sim;
+use crate::stray;
 
 /// A run that ended, and what it staged.
 pub(crate) struct Finished {
@@ -102,7 +103,8 @@ impl Sim {
             folder: charm,
             limit: self.settings.hook_limit,
         };
-        let (sender, messages) = channel();
+        self.agents.note_program();
+        let (sender, messages) = sync_channel(MESSAGES_MAX);
         let gate = Gate {
             context_id: run.context_id.clone(),
             names: commands::names(self.model.juju).collect(),
@@ -130,6 +132,7 @@ impl Sim {
             hook: run.name(),
             open,
             waited,
+            holders: stray::of_run(&run.context_id).iter().map(ToString::to_string).collect(),
         })
     }
 

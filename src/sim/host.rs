@@ -98,4 +98,10 @@ impl Host {
         let unit = self.run.unit.clone();
         self.model.journal.record(Event::Output { unit, stream, line });
     }
+
+    /// The process wrote more than is kept.
+    pub(crate) fn dropped(&mut self, stream: Stream, bytes: u64) {
+        let unit = self.run.unit.clone();
+        self.model.journal.record(Event::OutputDropped { unit, stream, bytes });
+    }
 }

@@ -104,6 +104,7 @@ mod snapshot;
 mod status;
 mod step;
 mod storage;
+mod stray;
 mod transcript;
 mod trial;
 mod version;

@@ -1,11 +1,12 @@
 //! Runs a file of the charm as a process, and answers its hook commands while it runs.
 
+use std::fs::File;
 use std::io::{self, Read, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -13,6 +14,7 @@ use crate::commands::Reaction;
 use crate::event::{Exit, Stream};
 use crate::host::Host;
 use crate::server::Message;
+use crate::stray;
 
 /// How long the streams may stay open after the process has ended.
 ///
@@ -27,10 +29,27 @@ const STREAMS_WAIT: Duration = Duration::from_millis(100);
 /// As above.
 const LINE_BYTES_MAX: usize = 4096;
 /// What a run writes to one stream beyond this is dropped, so that no charm can fill the memory.
-const OUTPUT_BYTES_MAX: usize = 64 * 1024 * 1024;
+const OUTPUT_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Likewise: the shortest lines take most room.
+const OUTPUT_LINES_MAX: usize = 100_000;
 /// A file being copied by another thread at the moment a third one forks cannot be started for an
 /// instant: the forked process holds it open for writing until it becomes its program.
 const BUSY_TRIES_MAX: u32 = 50;
+
+/// What the system calls the errors of `exec` that need another word.
+const ENOENT: i32 = 2;
+const ENOEXEC: i32 = 8;
+const EACCES: i32 = 13;
+
+/// The interpreter that a script names in its first line.
+fn interpreter(path: &Path) -> Option<String> {
+    let mut head = [0; 256];
+    let count = File::open(path).ok()?.read(&mut head).ok()?;
+    let line = head[..count].strip_prefix(b"#!")?.split(|byte| *byte == b'\n').next()?;
+    let text = String::from_utf8_lossy(line);
+    let program = text.trim_matches([' ', '\t']).split([' ', '\t']).next()?;
+    Some(program.to_owned())
+}
 
 /// The file that Juju would run.
 #[derive(Debug)]
@@ -117,16 +136,33 @@ impl Program {
         }
     }
 
+    /// What keeps the file from being started, in words: the system says `not found` of a file that is there
+    /// when it means its interpreter.
+    fn why_not_started(&self, error: &io::Error) -> String {
+        let file = self.path.strip_prefix(&self.folder).unwrap_or(&self.path).display();
+        let interpreter = interpreter(&self.path);
+        let why = match (error.raw_os_error(), interpreter) {
+            (Some(ENOENT), Some(program)) if program.ends_with('\r') => {
+                format!("its first line ends with a carriage return, which makes the interpreter {program:?}")
+            }
+            (Some(ENOENT), Some(program)) => format!("its interpreter `{program}` is not there"),
+            (Some(ENOEXEC), None) => {
+                "it is neither a program of this machine nor a script with `#!` in its first line".to_owned()
+            }
+            (Some(EACCES), Some(program)) => format!("its interpreter `{program}` cannot be run"),
+            _ => error.to_string(),
+        };
+        format!("cannot start `{file}`: {why}")
+    }
+
     /// Runs the process to its end.
     pub(crate) fn run(
         &self,
-        sender: &Sender<Message>,
+        sender: &SyncSender<Message>,
         messages: &Receiver<Message>,
         host: &mut Host,
     ) -> Result<Ended, ProcessError> {
-        let mut child = self.spawn().map_err(|error| {
-            ProcessError::Start(format!("cannot start `{}`: {error}", self.path.display()))
-        })?;
+        let mut child = self.spawn().map_err(|error| ProcessError::Start(self.why_not_started(&error)))?;
         if let (Some(mut pipe), Some(bytes)) = (child.stdin.take(), self.stdin.clone()) {
             // A program that ends before it has read all breaks the pipe, as it may.
             thread::spawn(move || drop(pipe.write_all(&bytes)));
@@ -139,6 +175,14 @@ impl Program {
         }
         let mut watch = Watch { host, stdout: Lines::default(), stderr: Lines::default(), streams_open: 2 };
         let exit = self.watch(&mut child, messages, &mut watch);
+        let exit = exit.and_then(|end| match end {
+            End::Ended(exit) => Ok(exit),
+            End::Kill(exit) => {
+                stray::end_run(child.id(), &watch.host.run.context_id);
+                child.kill()?;
+                child.wait().map(|_| exit)
+            }
+        });
         if exit.is_err() {
             // Whatever went wrong, nothing is left running.
             let _ = child.kill();
@@ -156,7 +200,7 @@ impl Program {
         child: &mut Child,
         messages: &Receiver<Message>,
         watch: &mut Watch<'_>,
-    ) -> io::Result<Exit> {
+    ) -> io::Result<End> {
         const PAUSE_MIN: Duration = Duration::from_micros(50);
         const PAUSE_MAX: Duration = Duration::from_millis(5);
         let start = Instant::now();
@@ -169,11 +213,10 @@ impl Program {
                 Ok(message) => {
                     pause = PAUSE_MIN;
                     if let Next::Kill(exit) = watch.take(message) {
-                        child.kill()?;
-                        child.wait()?;
-                        return Ok(exit);
+                        return Ok(End::Kill(exit));
                     }
-                    if watch.streams_open > 0 {
+                    // One that never stops talking is held to its time, too.
+                    if watch.streams_open > 0 && start.elapsed() <= self.limit {
                         continue;
                     }
                 }
@@ -181,15 +224,21 @@ impl Program {
                 Err(RecvTimeoutError::Disconnected) => thread::sleep(PAUSE_MAX),
             }
             if let Some(status) = child.try_wait()? {
-                return Ok(exit(status));
+                return Ok(End::Ended(exit(status)));
             }
             if start.elapsed() > self.limit {
-                child.kill()?;
-                child.wait()?;
-                return Ok(Exit::TimedOut);
+                return Ok(End::Kill(Exit::TimedOut));
             }
         }
     }
+}
+
+/// How the watch over a process came to its end.
+enum End {
+    /// The process has ended.
+    Ended(Exit),
+    /// It is to be killed, with what it started, which counts as this.
+    Kill(Exit),
 }
 
 fn exit(status: ExitStatus) -> Exit {
@@ -200,7 +249,7 @@ fn exit(status: ExitStatus) -> Exit {
     }
 }
 
-fn read(mut pipe: impl Read + Send + 'static, stream: Stream, messages: Sender<Message>) {
+fn read(mut pipe: impl Read + Send + 'static, stream: Stream, messages: SyncSender<Message>) {
     thread::spawn(move || {
         let mut buffer = [0; 8192];
         // The receiver has gone when nobody waits for this output any more.
@@ -263,36 +312,53 @@ impl Watch<'_> {
     }
 
     fn finish(self) -> (Vec<u8>, Vec<u8>) {
-        for (stream, rest) in [(Stream::Stdout, self.stdout.rest()), (Stream::Stderr, self.stderr.rest())] {
-            if let Some(line) = rest {
+        for (stream, lines) in [(Stream::Stdout, &self.stdout), (Stream::Stderr, &self.stderr)] {
+            if let Some(line) = lines.rest() {
                 self.host.line(stream, line);
             }
+            if lines.dropped > 0 {
+                self.host.dropped(stream, lines.dropped);
+            }
         }
-        (self.stdout.all, self.stderr.all)
+        (self.stdout.kept, self.stderr.kept)
     }
 }
 
 /// A stream, cut into lines.
 #[derive(Default)]
 struct Lines {
-    all: Vec<u8>,
+    kept: Vec<u8>,
     /// Where the line begins that has no end yet.
     start: usize,
+    /// How many lines there were.
+    count: usize,
+    /// How many bytes were not kept.
+    dropped: u64,
 }
 
 impl Lines {
     fn push(&mut self, bytes: &[u8]) -> Vec<String> {
-        let room = OUTPUT_BYTES_MAX - self.all.len();
-        self.all.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        let room = if self.count < OUTPUT_LINES_MAX { OUTPUT_BYTES_MAX - self.kept.len() } else { 0 };
+        let kept = &bytes[..bytes.len().min(room)];
+        self.kept.extend_from_slice(kept);
         let mut lines = Vec::new();
-        while let Some(line) = self.next() {
+        while self.count < OUTPUT_LINES_MAX
+            && let Some(line) = self.next()
+        {
+            self.count += 1;
             lines.push(line);
         }
+        let mut dropped = bytes.len() - kept.len();
+        if self.count == OUTPUT_LINES_MAX {
+            dropped += self.kept.len() - self.start;
+            self.kept.truncate(self.start);
+        }
+        self.dropped += dropped as u64;
         lines
     }
 
     fn next(&mut self) -> Option<String> {
-        let rest = &self.all[self.start..];
+        let rest = &self.kept[self.start..];
         let window = &rest[..rest.len().min(LINE_BYTES_MAX)];
         let (line, skip) = match window.iter().position(|byte| *byte == b'\n') {
             Some(end) => (&rest[..end], end + 1),
@@ -305,7 +371,7 @@ impl Lines {
     }
 
     fn rest(&self) -> Option<String> {
-        let rest = &self.all[self.start..];
+        let rest = &self.kept[self.start..];
         (!rest.is_empty()).then(|| String::from_utf8_lossy(rest).into_owned())
     }
 }
@@ -320,7 +386,20 @@ mod tests {
         assert_eq!(lines.push(b"one\ntw"), ["one"]);
         assert_eq!(lines.push(b"o\n\nx\xff"), ["two", ""]);
         assert_eq!(lines.rest().as_deref(), Some("x\u{fffd}"));
-        assert_eq!(lines.all, b"one\ntwo\n\nx\xff");
+        assert_eq!(lines.kept, b"one\ntwo\n\nx\xff");
+    }
+
+    #[test]
+    fn what_is_too_much_is_counted_and_not_kept() {
+        let mut lines = Lines::default();
+        let count = lines.push(&b"y\n".repeat(OUTPUT_LINES_MAX + 7)).len() + lines.push(b"y\ny").len();
+        assert_eq!((count, lines.kept.len()), (OUTPUT_LINES_MAX, OUTPUT_LINES_MAX * 2));
+        assert_eq!((lines.dropped, lines.rest()), (17, None));
+        let mut lines = Lines::default();
+        for _ in 0..=OUTPUT_BYTES_MAX / 1024 {
+            lines.push(&[b'a'; 1024]);
+        }
+        assert_eq!((lines.kept.len(), lines.dropped), (OUTPUT_BYTES_MAX, 1024));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::net::Shutdown;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Sender, SyncSender, sync_channel};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -18,6 +18,9 @@ use charms_reactive_hookcmd::wire::{Call, Reply, ServerCodec};
 
 use crate::error::RunError;
 use crate::event::Stream;
+
+/// How many messages may wait: a charm that writes faster than it is read has to wait, too.
+pub(crate) const MESSAGES_MAX: usize = 64;
 
 /// What reaches the thread that owns the model while a process runs.
 pub(crate) enum Message {
@@ -88,7 +91,7 @@ pub(crate) struct Server {
 
 impl Server {
     /// Listens at `path`; what comes goes to `messages`.
-    pub(crate) fn open(path: &Path, gate: Gate, messages: Sender<Message>) -> Result<Self, RunError> {
+    pub(crate) fn open(path: &Path, gate: Gate, messages: SyncSender<Message>) -> Result<Self, RunError> {
         let wrong = |source| RunError::Listen { path: path.to_owned(), source };
         match fs::remove_file(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(wrong(error)),
@@ -152,7 +155,7 @@ impl Drop for Server {
 fn accept(
     listener: &UnixListener,
     gate: &Arc<Gate>,
-    messages: &Sender<Message>,
+    messages: &SyncSender<Message>,
     is_stopping: &AtomicBool,
     open: &Arc<Open>,
 ) {
@@ -174,7 +177,7 @@ fn accept(
 }
 
 /// Answers the calls of one connection, one after another, until the client closes it.
-fn serve(mut stream: UnixStream, gate: &Gate, messages: &Sender<Message>) -> io::Result<()> {
+fn serve(mut stream: UnixStream, gate: &Gate, messages: &SyncSender<Message>) -> io::Result<()> {
     let mut codec = ServerCodec::default();
     let mut buffer = [0; 8192];
     let gone = |_| io::Error::from(io::ErrorKind::BrokenPipe);

@@ -147,10 +147,27 @@ impl Sim {
         let name = ApplicationName::parse(name)?;
         let charm = self.read(charm.into())?;
         self.model.add_application(&name, charm)?;
+        self.warn_of(&name);
         for _ in 0..units {
             self.add_unit(name.as_str())?;
         }
         Ok(())
+    }
+
+    /// Tells what Juju takes of a charm without a word.
+    pub(crate) fn warn_of(&mut self, name: &ApplicationName) {
+        let Ok(application) = self.model.application(name) else { return };
+        let charm = &application.charm;
+        let has_hooks = || {
+            let hooks = std::fs::read_dir(charm.folder.join("hooks"));
+            hooks.is_ok_and(|mut entries| entries.next().is_some())
+        };
+        if charm.function.is_none() && !charm.folder.join("dispatch").exists() && !has_hooks() {
+            let text = format!(
+                "the charm of {name} has neither `dispatch` nor `hooks`, so that every hook is skipped"
+            );
+            self.model.journal.record(Event::Warned { text });
+        }
     }
 
     /// Reads a charm.

@@ -109,6 +109,11 @@ fn fact(event: &Event) -> String {
         value.as_deref().map_or_else(|| "nothing".to_owned(), |text| format!("{text:?}"))
     };
     match event {
+        Event::OutputDropped { unit, stream, bytes } => {
+            let name = if *stream == Stream::Stdout { "output" } else { "error" };
+            format!("{unit} wrote {bytes} more bytes to standard {name}, which are not kept")
+        }
+        Event::Warned { text } => format!("warning: {text}"),
         Event::Log { unit, level, message } => format!("{unit} logs {level}: {message}"),
         Event::DatabagChanged { relation, party, key, old, new } => {
             format!(

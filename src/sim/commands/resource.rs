@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::{Asked, Command, Done, Outcome, failed, usage};
-use crate::agent::write_file;
+use crate::agent::{make_dir, write_file};
 
 pub(super) const COMMANDS: &[Command] =
     &[Command::setter("resource-get", "<resource name>", &[], resource_get)];
@@ -40,7 +40,7 @@ fn resource_get(asked: &mut Asked<'_>) -> Outcome {
 fn bring(folder: &Path, filename: &str, content: &[u8]) -> io::Result<PathBuf> {
     let path = folder.join(filename);
     if !fs::read(&path).is_ok_and(|there| there == content) {
-        fs::create_dir_all(folder)?;
+        make_dir(folder)?;
         write_file(&path, content)?;
     }
     Ok(path)

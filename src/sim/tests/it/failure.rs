@@ -156,7 +156,7 @@ fn a_hook_that_takes_too_long_is_killed() {
     let mut sim = builder().hook_time_limit(Duration::from_millis(50)).build().unwrap();
     sim.deploy("web", charm, 1).unwrap();
     let outcome = sim.step().unwrap().unwrap().outcome;
-    assert_eq!(outcome, Outcome::Failed { error: "killed after the time limit".to_owned() });
+    assert_eq!(outcome, Outcome::Failed { error: "killed after the time limit of 50ms".to_owned() });
 }
 
 #[test]

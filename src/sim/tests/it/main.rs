@@ -6,6 +6,7 @@
 #![expect(clippy::format_collect, clippy::format_push_string, reason = "plain text matters more than time")]
 
 mod action;
+mod broken;
 mod charm;
 mod clock;
 mod command;
