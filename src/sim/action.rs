@@ -46,6 +46,15 @@ pub(crate) struct ActionTask {
     result: ActionResult,
 }
 
+impl ActionTask {
+    /// Whose action it is, and what became of it.
+    pub(crate) fn line(&self) -> String {
+        let ActionResult { status, message, results, .. } = &self.result;
+        let (unit, name, results) = (&self.unit, &self.name, Value::Object(results.clone()));
+        format!("{name} of {unit}: {status} {message} {results}")
+    }
+}
+
 /// What is known of an action that was not run.
 fn pending(id: u32, status: &str) -> ActionResult {
     ActionResult {

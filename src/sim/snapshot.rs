@@ -1,13 +1,13 @@
 //! All of a model that a charm can leave behind, as lines that can be compared.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod lines;
+
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-
-use charms_reactive_core::Databag;
 
 use crate::model::Model;
 use crate::sim::Sim;
@@ -15,7 +15,8 @@ use crate::sim::Sim;
 /// Longer files, and those that are no text, are shown by their hash.
 const FILE_BYTES_SHOWN_MAX: usize = 4096;
 
-/// What charms have left behind: databags, states, ports, secrets, statuses, versions, files.
+/// What charms have left behind: databags, states, ports, secrets, storage, statuses, versions, payloads, leader's
+/// settings, metrics, results of actions, files; with what they were told, and what operators have set.
 ///
 /// # Shape
 ///
@@ -73,72 +74,36 @@ impl Sim {
     ///
     /// Files of a charm as it was deployed are left out.
     pub fn snapshot(&self) -> Snapshot {
-        let mut lines = held(&self.model);
-        lines.extend(shown(&self.model));
+        let mut lines = lines::held(&self.model);
+        lines.extend(lines::shown(&self.model));
+        for (id, storage) in &self.model.storage {
+            lines.extend(files(&storage.location, None).map(|text| format!("file {id} {text}")));
+        }
         for (name, unit) in &self.model.units {
             let own = unit.charm.is_copied.then_some(unit.charm.folder.as_path());
             let folder = self.agents.charm(name);
-            let mut files = Vec::new();
-            list(&folder, &folder, &mut files);
-            for path in files {
-                lines.extend(file(&folder, &path, own).map(|text| format!("file {name} {text}")));
-            }
+            lines.extend(files(&folder, own).map(|text| format!("file {name} {text}")));
+            let resources = folder.with_file_name("resources");
+            lines.extend(files(&resources, None).map(|text| format!("file {name} resource {text}")));
         }
         Snapshot::new(lines)
     }
 }
 
-/// What Juju holds back until a hook has ended well: databags, unit states, ports, secrets.
+/// What Juju holds back until a hook has ended well.
 pub(crate) fn held_back(model: &Model) -> Snapshot {
-    Snapshot::new(held(model))
+    Snapshot::new(lines::held(model))
 }
 
-fn held(model: &Model) -> Vec<String> {
-    let mut lines = Vec::new();
-    let mut bag = |number: u32, owner: &dyn fmt::Display, databag: &Databag| {
-        lines.extend(databag.iter().map(|(key, text)| format!("databag {number} {owner} {key} = {text:?}")));
-    };
-    for (number, relation) in &model.relations {
-        for (unit, content) in &relation.unit_bags {
-            bag(*number, unit, &content.databag);
-        }
-        for (application, content) in &relation.application_bags {
-            bag(*number, application, &content.databag);
-        }
+/// The files below a folder as lines, without those that are as in `own`; a single file is one, too.
+fn files(folder: &Path, own: Option<&Path>) -> impl Iterator<Item = String> {
+    let mut paths = Vec::new();
+    if folder.is_file() {
+        paths.push(PathBuf::new());
+    } else {
+        list(folder, folder, &mut paths);
     }
-    for (name, unit) in &model.units {
-        lines.extend(unit.state.iter().map(|(key, text)| format!("state {name} {key} = {text:?}")));
-        let ports: BTreeSet<String> = unit.ports.iter().map(|(range, _)| range.to_string()).collect();
-        lines.extend(ports.iter().map(|port| format!("port {name} {port}")));
-        for tracked in unit.tracked.values() {
-            lines.push(format!("tracked {name} {:?} revision {}", tracked.label, tracked.revision));
-        }
-    }
-    for secret in model.secrets.values() {
-        lines.push(format!("secret {secret:?}"));
-    }
-    lines
-}
-
-fn shown(model: &Model) -> Vec<String> {
-    let mut lines = Vec::new();
-    for (name, application) in &model.applications {
-        let leader = application.leader.as_ref().map_or_else(|| "nobody".to_owned(), ToString::to_string);
-        lines.push(format!("application {name}: {:?}, led by {leader}", application.life));
-        if let Some(status) = &application.status {
-            lines.push(format!("status {name} {}: {}", status.status, status.message));
-        }
-        lines.extend(
-            application.leader_settings.iter().map(|(key, text)| format!("leader {name} {key} = {text:?}")),
-        );
-    }
-    for (name, unit) in &model.units {
-        lines.push(format!("unit {name}: {:?} at {}", unit.life, unit.address));
-        let error = unit.error_text().map(|text| format!(", {text}")).unwrap_or_default();
-        lines.push(format!("status {name} {}: {}{error}", unit.workload.status, unit.workload.message));
-        lines.push(format!("version {name} {}", unit.workload_version));
-    }
-    lines
+    paths.into_iter().filter_map(move |path| file(folder, &path, own))
 }
 
 fn list(folder: &Path, top: &Path, found: &mut Vec<PathBuf>) {
@@ -156,20 +121,22 @@ fn list(folder: &Path, top: &Path, found: &mut Vec<PathBuf>) {
 
 /// A file as a line; none for one that is as it was deployed.
 fn file(folder: &Path, below: &Path, own: Option<&Path>) -> Option<String> {
-    let path = folder.join(below);
+    let path = if below == Path::new("") { folder.to_owned() } else { folder.join(below) };
     let (content, mode) = (fs::read(&path).ok()?, fs::metadata(&path).ok()?.permissions().mode() & 0o777);
     if own.is_some_and(|own| fs::read(own.join(below)).is_ok_and(|original| original == content)) {
         return None;
     }
     let shown = match std::str::from_utf8(&content) {
         Ok(text) if text.len() <= FILE_BYTES_SHOWN_MAX => format!("{text:?}"),
-        _ => {
-            let mut hasher = DefaultHasher::new();
-            content.hash(&mut hasher);
-            format!("{} bytes, hash {:016x}", content.len(), hasher.finish())
-        }
+        _ => format!("{} bytes, hash {:016x}", content.len(), hash(&content)),
     };
     Some(format!("{} ({mode:o}) {shown}", below.display()))
+}
+
+fn hash(content: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    content.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// The text with `<id>` for each UUID, each id of a secret and of a run.

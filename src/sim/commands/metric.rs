@@ -40,6 +40,9 @@ fn add_metric(asked: &mut Asked<'_>) -> Outcome {
         }
     }
     for (key, value) in pairs {
+        if let Some(known) = asked.model.units.get_mut(&unit) {
+            known.metrics.insert(key.clone(), value.clone());
+        }
         asked.model.journal.record(Event::MetricAdded { unit: unit.clone(), key, value });
     }
     Ok(Done::Nothing)

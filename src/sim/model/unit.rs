@@ -197,6 +197,8 @@ pub(crate) struct Unit {
     pub(crate) series: SeriesStep,
     /// Payloads by class and id: type, status, labels.
     pub(crate) payloads: BTreeMap<(String, String), Payload>,
+    /// What the charm measured last, by metric.
+    pub(crate) metrics: BTreeMap<String, String>,
 }
 
 /// How far the machine's move to another series is, for one of its units.
@@ -270,6 +272,7 @@ impl Unit {
             pod: Pod::default(),
             series: SeriesStep::None,
             payloads: BTreeMap::new(),
+            metrics: BTreeMap::new(),
         }
     }
 

@@ -22,6 +22,7 @@ mod order;
 mod planted;
 mod restricted;
 mod secret;
+mod snapshot;
 mod socket;
 mod storage;
 mod subordinate;
