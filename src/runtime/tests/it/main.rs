@@ -5,5 +5,7 @@ mod automatic;
 mod endpoints;
 mod exchange;
 mod juju;
+mod leader;
+mod memory;
 mod settle;
 mod store;
