@@ -182,6 +182,13 @@ impl HookCommands for Backend {
                 None => return Ok(refused("ERROR invalid value for option -r: relation not found")),
             },
             ("relation-list", [_, "--app", "-r", _]) => json!("mysql"),
+            ("relation-get", [_, "-r", _, "--app", _, "web"]) if !kept.is_leader => {
+                return Ok(Answer {
+                    code: 1,
+                    stdout: Vec::new(),
+                    stderr: b"ERROR permission denied".to_vec(),
+                });
+            }
             ("relation-get", [_, "-r", id, .., party]) => match kept.relations.get(*id) {
                 Some(relation) => json!(relation.databags.get(*party).cloned().unwrap_or_default()),
                 None => return Ok(refused("ERROR invalid value for option -r: relation not found")),

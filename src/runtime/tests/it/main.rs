@@ -2,6 +2,7 @@
 
 mod actions;
 mod automatic;
+mod databags;
 mod endpoints;
 mod exchange;
 mod juju;
