@@ -132,6 +132,19 @@ pub trait Commands: HookCommands {
         self.json(&Request::new("is-leader", ["--format=json"]))
     }
 
+    /// The settings of the leader.  Juju 4 has none.
+    fn leader_get(&mut self) -> Result<BTreeMap<String, String>, CommandError> {
+        let request = Request::new("leader-get", ["--format=json", "-"]);
+        Ok(self.json::<Option<BTreeMap<String, String>>>(&request)?.unwrap_or_default())
+    }
+
+    /// Changes settings of the leader, at once; an empty value removes its key.  Only the leader may.
+    fn leader_set(&mut self, changes: &BTreeMap<String, String>) -> Result<(), CommandError> {
+        let request = Request::new("leader-set", []);
+        let pairs = changes.iter().map(|(key, value)| format!("{key}={value}"));
+        self.run(&pairs.fold(request, Request::arg))
+    }
+
     /// Everything in the unit's state.
     fn state_get(&mut self) -> Result<BTreeMap<String, String>, CommandError> {
         let request = Request::new("state-get", ["--format=json"]);

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use charms_reactive_core::{EndpointName, Metadata};
+use charms_reactive_core::{EndpointName, Flag, Metadata};
 use serde_json::{Map, Value};
 
 use crate::Hook;
@@ -201,13 +201,26 @@ impl App {
         F: Fn(&mut Hook) -> Result<(), HandlerError> + 'static,
     {
         let name = short_name(&run);
-        self.handlers.push(Handler { name, condition: condition.into(), run: Box::new(run) });
+        let namesakes = self.handlers.iter().filter(|handler| handler.name == name).count();
+        let key = if namesakes == 0 { name.to_owned() } else { format!("{name}/{}", namesakes + 1) };
+        self.handlers.push(Handler { name, key, condition: condition.into(), run: Box::new(run) });
         self
     }
 
+    /// The names of all flags that the charm looks at, in handlers and triggers, sorted.
+    pub fn flags(&self) -> std::collections::BTreeSet<&str> {
+        let handled = self.handlers.iter().flat_map(|handler| handler.condition.flags());
+        handled.chain(self.triggers.iter().map(Trigger::watched)).map(Flag::as_str).collect()
+    }
+
     /// Changes flags when a flag changes, before any handler is considered.
+    ///
+    /// # Panics
+    ///
+    /// When the trigger has no effect: that is a mistake, found the first time the charm is made.
     #[must_use]
     pub fn trigger(mut self, trigger: Trigger) -> Self {
+        assert!(trigger.has_effect(), "the trigger on flag `{}` has no effect", trigger.watched());
         self.triggers.push(trigger);
         self
     }

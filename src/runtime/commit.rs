@@ -27,7 +27,7 @@ impl Committed {
 ///
 /// First files, and what follows from them; then what Juju holds back until the dispatch ends well
 /// (relation data, ports, state); last what Juju does not hold back (statuses, the workload's version,
-/// the action's result).
+/// settings of the leader, the action's result).
 ///
 /// Tells whether anything changed, and what has to be saved last of all.
 ///
@@ -103,6 +103,10 @@ fn commit_unheld(dispatch: &Dispatch, plan: &Plan, state: &State) -> Result<bool
         has_shown |= shown.tell_version(&mut **dispatch.model.commands(), version)?;
     }
     let mut commands = dispatch.model.commands();
+    if !plan.leader_settings.is_empty() {
+        commands.leader_set(&plan.leader_settings)?;
+        has_shown = true;
+    }
     if !plan.results.is_empty() {
         commands.action_set(&plan.results)?;
     }

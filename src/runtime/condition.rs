@@ -1,5 +1,7 @@
 //! Conditions: what must hold for a handler to be due.
 
+use std::path::PathBuf;
+
 use charms_reactive_core::{Flag, FlagSet, HookEvent};
 
 /// One part of a condition.
@@ -35,7 +37,7 @@ impl Term {
 /// [`Condition::and`] and [`Condition::and_not`].
 ///
 /// A condition without a hook is looked at in the rounds after the hook handlers; one with a hook only
-/// before them, in the hook itself.
+/// before them, in the hook itself.  One of [`once`] or [`files_changed`] alone is looked at in both.
 ///
 /// # Example
 ///
@@ -53,6 +55,9 @@ impl Term {
 pub struct Condition {
     hooks: Vec<HookEvent>,
     terms: Vec<Term>,
+    /// Of each group, one file has to be other than the handler saw it last.
+    files: Vec<Vec<PathBuf>>,
+    is_once: bool,
 }
 
 /// Holds while `flag` is set.
@@ -86,12 +91,35 @@ pub fn not_all<const N: usize>(flags: [Flag; N]) -> Condition {
 
 /// Holds in this hook.
 pub fn on(event: HookEvent) -> Condition {
-    Condition { hooks: vec![event], terms: Vec::new() }
+    Condition { hooks: vec![event], ..Condition::nothing() }
+}
+
+/// Holds until the handler has run, in whatever dispatch: `when(INSTALLED).and(once())`.
+///
+/// The handler is remembered by the name of its function.  Renamed, it runs again; see also
+/// [`crate::Hook::mark_done`].
+pub fn once() -> Condition {
+    Condition { is_once: true, ..Condition::nothing() }
+}
+
+/// Holds when one of `files` is other than this handler saw it last: its content, or whether it is there.
+///
+/// A relative path is taken from the charm directory.  A file that is planned counts as it will be, so
+/// that a handler of the same dispatch can act on it, through [`crate::Hook::after_files`].  Looking
+/// changes nothing: a change is there for every handler that looks, until it has run.  A file that was
+/// never there has not changed.
+pub fn files_changed<const N: usize>(files: [impl Into<PathBuf>; N]) -> Condition {
+    const { assert!(N > 0, "a condition needs a file: one without could never hold") }
+    Condition { files: vec![files.map(Into::into).into()], ..Condition::nothing() }
 }
 
 impl Condition {
+    fn nothing() -> Self {
+        Self { hooks: Vec::new(), terms: Vec::new(), files: Vec::new(), is_once: false }
+    }
+
     fn of(term: Term) -> Self {
-        Self { hooks: Vec::new(), terms: vec![term] }
+        Self { terms: vec![term], ..Self::nothing() }
     }
 
     /// Holds while the flags of both are as they must be; in any of the hooks that either is for.
@@ -100,6 +128,8 @@ impl Condition {
         let other = other.into();
         self.terms.extend(other.terms);
         self.hooks.extend(other.hooks);
+        self.files.extend(other.files);
+        self.is_once |= other.is_once;
         self
     }
 
@@ -124,6 +154,21 @@ impl Condition {
     /// Whether the flags are as they must be.
     pub(crate) fn holds(&self, set: &FlagSet) -> bool {
         self.terms.iter().all(|term| term.holds(set))
+    }
+
+    /// The files that it looks at: of each group one has to have changed.
+    pub(crate) fn files(&self) -> &[Vec<PathBuf>] {
+        &self.files
+    }
+
+    /// Whether it holds until the handler has run.
+    pub(crate) fn is_once(&self) -> bool {
+        self.is_once
+    }
+
+    /// Whether it looks at nothing but what is remembered of the handler.
+    pub(crate) fn is_memory_alone(&self) -> bool {
+        self.hooks.is_empty() && self.terms.is_empty()
     }
 
     /// Every flag that it looks at.
@@ -157,8 +202,13 @@ impl std::fmt::Display for Condition {
             Term::None(flags) => format!("none of ({})", names(flags)),
             Term::NotAll(flags) => format!("not all of ({})", names(flags)),
         });
-        let parts: Vec<String> =
-            (!hooks.is_empty()).then(|| format!("in {hooks}")).into_iter().chain(terms).collect();
+        let files = self.files.iter().map(|group| {
+            let names: Vec<String> = group.iter().map(|path| path.display().to_string()).collect();
+            format!("changed {}", names.join(" or "))
+        });
+        let hooks = (!hooks.is_empty()).then(|| format!("in {hooks}"));
+        let once = self.is_once.then(|| "once".to_owned());
+        let parts: Vec<String> = hooks.into_iter().chain(terms).chain(files).chain(once).collect();
         f.write_str(&parts.join(", "))
     }
 }
@@ -197,5 +247,7 @@ mod tests {
         let condition = on(HookEvent::Install).or_on(HookEvent::Start).and(A).and_not(B);
         assert_eq!(condition.to_string(), "in install or start, a, not b");
         assert_eq!(not_all([A, B]).to_string(), "not all of (a, b)");
+        let condition = when(A).and(files_changed(["/etc/a", "/etc/b"])).and(once());
+        assert_eq!(condition.to_string(), "a, changed /etc/a or /etc/b, once");
     }
 }

@@ -175,6 +175,27 @@ mod tests {
     }
 
     #[test]
+    fn the_charm_folder_has_a_name_of_old() {
+        let unit = ("JUJU_UNIT_NAME", "web/0");
+        let (new, old) = (("JUJU_CHARM_DIR", "/new"), ("CHARM_DIR", "/old"));
+        let folder = |pairs: &[(&str, &str)]| read(pairs).expect("a hook's environment").charm_dir;
+        assert_eq!(folder(&[unit, new, old]), PathBuf::from("/new"));
+        assert_eq!(folder(&[unit, old]), PathBuf::from("/old"));
+        assert_eq!(folder(&[unit]), PathBuf::from("."));
+    }
+
+    #[test]
+    fn a_relation_of_an_old_agent_gets_its_endpoint() {
+        let context = read(&[
+            ("JUJU_UNIT_NAME", "web/0"),
+            ("JUJU_DISPATCH_PATH", "hooks/db-relation-joined"),
+            ("JUJU_RELATION_ID", "7"),
+        ]);
+        let relation = context.expect("a hook's environment").relation.expect("given");
+        assert_eq!(relation.to_string(), "db:7");
+    }
+
+    #[test]
     fn a_run_without_a_dispatch_path_goes_by_its_hook_name() {
         let named = read(&[("JUJU_UNIT_NAME", "web/0"), ("JUJU_HOOK_NAME", "install")]);
         assert_eq!(named.expect("a hook's environment").event, HookEvent::Install);

@@ -14,6 +14,7 @@ use crate::context::Context;
 use crate::file::FileError;
 use crate::handler::{Handler, HandlerError};
 use crate::interface::Manage;
+use crate::memory::{FilesRead, Memory};
 use crate::model::Model;
 use crate::plan::Plan;
 use crate::record::RelationRecord;
@@ -93,6 +94,9 @@ pub(crate) struct Dispatch {
     pub(crate) records: RefCell<BTreeMap<RelationId, RelationRecord>>,
     /// What the charm itself keeps between dispatches.
     pub(crate) kept: RefCell<BTreeMap<String, String>>,
+    /// Data and files as they were seen last, and what was done.
+    pub(crate) memory: RefCell<Memory>,
+    pub(crate) files_read: FilesRead,
     pub(crate) plan: RefCell<Plan>,
     /// What manages the flags of each endpoint.
     pub(crate) managers: RefCell<Vec<(EndpointName, Rc<dyn Manage>)>>,
@@ -118,6 +122,8 @@ impl Dispatch {
             triggers: RefCell::default(),
             records: RefCell::default(),
             kept: RefCell::default(),
+            memory: RefCell::default(),
+            files_read: FilesRead::default(),
             plan: RefCell::default(),
             managers: RefCell::default(),
             stale: RefCell::default(),
@@ -237,7 +243,7 @@ fn mixed(mut bits: u64) -> u64 {
 /// - A flag cleared during a round keeps the handlers that need it from running in the rest of *this*
 ///   round.
 /// - In the first round a handler is due when its condition holds; later, when besides one of the flags
-///   it looks at changed in the round before.
+///   it looks at changed in the round before, or a file of it was planned.
 /// - The same flags and handlers always give the same sequence.
 ///
 /// # Errors
@@ -248,7 +254,9 @@ fn mixed(mut bits: u64) -> u64 {
 pub(crate) fn settle(hook: &mut Hook, handlers: &[Handler]) -> Result<(), DispatchError> {
     let event = hook.dispatch.context.event.clone();
     let is_due = |hook: &Hook, handler: &&Handler| {
-        handler.condition.hooks().contains(&event) && handler.condition.holds(&hook.dispatch.flags.borrow())
+        let is_of_hook = handler.condition.hooks().contains(&event)
+            || (handler.condition.is_memory_alone() && !event.is_restricted());
+        is_of_hook && hook.dispatch.is_ready(handler)
     };
     run_round(hook, handlers, is_due)?;
     if event.is_restricted() {
@@ -268,8 +276,9 @@ pub(crate) fn settle_rounds(
         let is_due = |hook: &Hook, handler: &&Handler| {
             let flags = hook.dispatch.flags.borrow();
             let is_wanted = (round == 0 && is_first_free)
-                || handler.condition.flags().any(|flag| flags.changed().contains(flag.as_str()));
-            handler.condition.hooks().is_empty() && is_wanted && handler.condition.holds(&flags)
+                || handler.condition.flags().any(|flag| flags.changed().contains(flag.as_str()))
+                || hook.dispatch.has_planned_file(handler);
+            handler.condition.hooks().is_empty() && is_wanted && hook.dispatch.is_ready(handler)
         };
         if run_round(hook, handlers, is_due)? == 0 {
             return Ok(());
@@ -294,7 +303,7 @@ fn run_round<'a>(
     while let Some(handler) = due.pop() {
         run_handler(hook, handler)?;
         if hook.dispatch.is_retest_due.replace(false) {
-            due.retain(|handler| handler.condition.holds(&hook.dispatch.flags.borrow()));
+            due.retain(|handler| hook.dispatch.is_ready(handler));
         }
     }
     Ok(count)
@@ -302,7 +311,9 @@ fn run_round<'a>(
 
 fn run_handler(hook: &mut Hook, handler: &Handler) -> Result<(), DispatchError> {
     log::debug!("running handler `{}`: {}", handler.name, handler.condition);
+    let seen = hook.dispatch.look_at_files(handler);
     caught(handler.name, || (handler.run)(hook))?;
+    hook.dispatch.has_run(handler, seen);
     hook.dispatch.refresh_flags()?;
     hook.dispatch.take_fault()
 }

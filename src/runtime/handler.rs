@@ -13,6 +13,8 @@ pub(crate) type Work = Box<dyn Fn(&mut Hook) -> Result<(), HandlerError>>;
 pub(crate) struct Handler {
     /// The function's name, for logs and errors.
     pub(crate) name: &'static str,
+    /// What it is remembered by: the name, and a number where a charm has several of that name.
+    pub(crate) key: String,
     pub(crate) condition: Condition,
     pub(crate) run: Work,
 }

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use charms_reactive_core::{Flag, HookEvent};
 use charms_reactive_hookcmd::{CommandError, Commands as _};
+use serde::Serialize;
 
 use crate::charm::FromConfig;
 use crate::context::Context;
@@ -13,6 +14,8 @@ use crate::endpoint::{Endpoint, EndpointKey};
 use crate::file::FileEffect;
 use crate::handler::HandlerError;
 use crate::interface::Interface;
+use crate::leader::{self, LeaderError};
+use crate::memory::{DataError, as_json};
 use crate::plan::Status;
 use crate::shown::Shown;
 
@@ -60,6 +63,56 @@ impl Hook {
         self.dispatch.flags.borrow().names().map(str::to_owned).collect()
     }
 
+    /// The names of those of `flags` that are not set, sorted.
+    pub fn unset_flags(&self, flags: &[Flag]) -> Vec<String> {
+        let unset = flags.iter().filter(|flag| !self.is_set(flag)).map(|flag| flag.as_str().to_owned());
+        unset.collect::<std::collections::BTreeSet<_>>().into_iter().collect()
+    }
+
+    /// Warns in the log when one of `flags` is not set, and tells whether all are.
+    ///
+    /// For functions that others call: `what` says which.
+    pub fn warn_unless(&self, what: &str, flags: &[Flag]) -> bool {
+        let unset = self.unset_flags(flags);
+        if !unset.is_empty() {
+            let plural = if unset.len() == 1 { "" } else { "s" };
+            log::warn!("{what} called before flag{plural}: {}", unset.join(", "));
+        }
+        unset.is_empty()
+    }
+
+    /// Whether `data` is other than at the last call with this name, in any dispatch that ended well.
+    ///
+    /// Compared as JSON: the order of a map's keys does not matter.  Of the data, only a digest is kept.
+    pub fn data_changed(&mut self, name: &str, data: &impl Serialize) -> Result<bool, DataError> {
+        let data = as_json(name, data)?;
+        let is_changed = self.dispatch.is_data_changed(name, &data);
+        self.dispatch.remember_data(name, &data);
+        Ok(is_changed)
+    }
+
+    /// What [`Hook::data_changed`] would say, without remembering.
+    pub fn is_data_changed(&self, name: &str, data: &impl Serialize) -> Result<bool, DataError> {
+        Ok(self.dispatch.is_data_changed(name, &as_json(name, data)?))
+    }
+
+    /// Whether something was marked as done, in this dispatch or an earlier one.
+    ///
+    /// Handlers under the condition [`once`](crate::condition::once) are marked by the name of their function.
+    pub fn is_done(&self, name: &str) -> bool {
+        self.dispatch.memory.borrow().done.contains(name)
+    }
+
+    /// Marks something as done.
+    pub fn mark_done(&mut self, name: &str) {
+        self.dispatch.memory.borrow_mut().done.insert(name.to_owned());
+    }
+
+    /// Takes the mark away: what runs once may run again.
+    pub fn mark_undone(&mut self, name: &str) {
+        self.dispatch.memory.borrow_mut().done.remove(name);
+    }
+
     /// The options of the charm, typed: `let config: Config = hook.config()?`.
     pub fn config<C: FromConfig>(&self) -> Result<C, HandlerError> {
         Ok(C::from_config(&*self.dispatch.model.config()?)?)
@@ -68,6 +121,22 @@ impl Hook {
     /// Whether this unit leads; true is a promise of Juju for thirty seconds.
     pub fn is_leader(&self) -> Result<bool, CommandError> {
         self.dispatch.model.is_leader()
+    }
+
+    /// What the leader set under `key` for all units.  Nothing in Juju 4, which has no such settings.
+    pub fn leader_setting(&self, key: &str) -> Result<Option<String>, CommandError> {
+        if !leader::has_settings(self.context()) {
+            return Ok(None);
+        }
+        Ok(self.dispatch.model.leader_settings()?.remove(key))
+    }
+
+    /// Sets `key` for all units when the dispatch ends well; an empty text removes it.
+    ///
+    /// Its flags change at once, on the leader too.  Juju does not take a setting back when the hook fails
+    /// after the commit: it is then set again.
+    pub fn set_leader_setting(&mut self, key: &str, text: &str) -> Result<(), LeaderError> {
+        leader::plan(&self.dispatch, key, text)
     }
 
     /// An endpoint of the charm, as the type that implements its interface.

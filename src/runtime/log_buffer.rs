@@ -78,6 +78,10 @@ pub(crate) fn begin() {
 /// A log that cannot be written is no reason for a hook to fail: what is left goes to standard error,
 /// which Juju logs too.
 pub(crate) fn write(commands: &mut dyn HookCommands, has_effects: bool) {
+    write_or(commands, has_effects, print);
+}
+
+fn write_or(commands: &mut dyn HookCommands, has_effects: bool, otherwise: impl Fn(&str)) {
     let buffer = BUFFER.with_borrow_mut(|buffer| std::mem::replace(buffer, Buffer::new()));
     if !has_effects && !buffer.is_worth_writing {
         return;
@@ -97,7 +101,7 @@ pub(crate) fn write(commands: &mut dyn HookCommands, has_effects: bool) {
         let text: Vec<&str> = run.iter().map(|(_, line)| line.as_str()).collect();
         let text = text.join("\n");
         if let Err(error) = commands.juju_log(level, &text) {
-            print(&format!("{error}\n{text}"));
+            otherwise(&format!("{error}\n{text}"));
         }
     }
 }
@@ -105,4 +109,38 @@ pub(crate) fn write(commands: &mut dyn HookCommands, has_effects: bool) {
 #[expect(clippy::print_stderr, reason = "the way to Juju's log when `juju-log` does not work")]
 pub(crate) fn print(text: &str) {
     eprintln!("{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::io;
+
+    use charms_reactive_hookcmd::{Answer, CommandError, Request};
+
+    use super::*;
+
+    /// A unit without `juju-log`.
+    struct Without;
+
+    impl HookCommands for Without {
+        fn call(&mut self, request: &Request) -> Result<Answer, CommandError> {
+            let command = request.name.to_owned();
+            Err(CommandError::Start { command, source: io::ErrorKind::NotFound.into() })
+        }
+    }
+
+    #[test]
+    fn without_juju_log_messages_go_elsewhere_and_fail_nothing() {
+        begin();
+        BUFFER.with_borrow_mut(|buffer| {
+            buffer.is_worth_writing = true;
+            buffer.push(log::Level::Info, "one".to_owned());
+            buffer.push(log::Level::Warn, "two".to_owned());
+        });
+        let printed = RefCell::new(Vec::new());
+        write_or(&mut Without, true, |text| printed.borrow_mut().push(text.to_owned()));
+        let start = "cannot start hook command `juju-log`";
+        assert_eq!(printed.take(), [format!("{start}\none"), format!("{start}\ntwo")]);
+    }
 }

@@ -27,6 +27,8 @@ struct Answers {
     own: BTreeMap<(RelationId, bool), OwnDatabag>,
     config: Option<Rc<Map<String, Value>>>,
     is_leader: Option<bool>,
+    /// The leader's settings, as they shall be.
+    leader_settings: Option<BTreeMap<String, String>>,
     action: Option<Rc<Map<String, Value>>>,
 }
 
@@ -179,6 +181,28 @@ impl Model {
         let is_leader = self.commands().is_leader()?;
         self.answers.borrow_mut().is_leader = Some(is_leader);
         Ok(is_leader)
+    }
+
+    /// The settings of the leader, own changes of this dispatch included.
+    pub(crate) fn leader_settings(&self) -> Result<BTreeMap<String, String>, CommandError> {
+        if let Some(known) = &self.answers.borrow().leader_settings {
+            return Ok(known.clone());
+        }
+        let settings = self.commands().leader_get()?;
+        self.answers.borrow_mut().leader_settings = Some(settings.clone());
+        Ok(settings)
+    }
+
+    /// Changes a setting of the leader; an empty text removes it.  Tells whether that is a change.
+    pub(crate) fn set_leader_setting(&self, key: &str, text: &str) -> Result<bool, CommandError> {
+        let mut settings = self.leader_settings()?;
+        let old = if text.is_empty() {
+            settings.remove(key)
+        } else {
+            settings.insert(key.to_owned(), text.to_owned())
+        };
+        self.answers.borrow_mut().leader_settings = Some(settings);
+        Ok(old.as_deref().unwrap_or_default() != text)
     }
 
     /// The parameters of the running action.

@@ -56,6 +56,8 @@ pub(crate) struct Plan {
     pub(crate) statuses: Vec<Status>,
     pub(crate) application_status: Option<Status>,
     pub(crate) workload_version: Option<String>,
+    /// What the leader sets for all units; an empty text removes its key.
+    pub(crate) leader_settings: BTreeMap<String, String>,
     pub(crate) results: BTreeMap<String, String>,
     pub(crate) failure: Option<String>,
 }
@@ -69,6 +71,7 @@ impl Plan {
             && self.statuses.is_empty()
             && self.application_status.is_none()
             && self.workload_version.is_none()
+            && self.leader_settings.is_empty()
     }
 
     /// The status to show: the most severe, of equals the last.

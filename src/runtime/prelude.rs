@@ -4,7 +4,7 @@ pub use charms_reactive_core::{Flag, HookEvent, RelationEvent};
 
 pub use crate::automatic::{CONFIG_CHANGED, IS_LEADER};
 pub use crate::charm::{App, Charm};
-pub use crate::condition::{Condition, all, any, none, not_all, on, when};
+pub use crate::condition::{Condition, all, any, files_changed, none, not_all, on, once, when};
 pub use crate::handler::HandlerError;
 pub use crate::hook::Hook;
 pub use crate::plan::{Active, Blocked, Maintenance, Status, Waiting};

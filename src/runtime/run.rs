@@ -16,6 +16,7 @@ use crate::context::Context;
 use crate::dispatch::{Dispatch, DispatchError, caught, panic_message, settle, settle_rounds};
 use crate::endpoint::Endpoint;
 use crate::interface::Manage;
+use crate::leader;
 use crate::log_buffer;
 use crate::plan::Plan;
 use crate::state::State;
@@ -125,9 +126,14 @@ fn through(app: &App, dispatch: &Rc<Dispatch>) -> Result<Committed, DispatchErro
     if depends_on(app, dispatch, |flag| *flag == automatic::IS_LEADER) {
         automatic::raise_leadership(dispatch, is_sweep)?;
     }
+    leader::clear_changes(dispatch);
+    if event != HookEvent::UpdateStatus && depends_on(app, dispatch, leader::is_about_settings) {
+        leader::raise_settings(dispatch)?;
+    }
     automatic::raise_series(dispatch);
     if is_sweep {
         automatic::clear_unknown_endpoints(dispatch);
+        dispatch.forget_unknown_handlers(&app.handlers);
     }
     for (name, manager) in &managers {
         automatic::raise_endpoint(dispatch, name, &**manager, is_sweep)?;

@@ -1,11 +1,12 @@
 //! The state of the unit: what one dispatch leaves to the next.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use charms_reactive_core::RelationId;
 
 use crate::automatic::ends_with_dispatch;
 use crate::dispatch::{Dispatch, DispatchError};
+use crate::memory::Memory;
 use crate::plan::{Plan, Status};
 use crate::record::RelationRecord;
 use crate::store::Store;
@@ -18,6 +19,12 @@ const CONFIG: &str = "config";
 
 /// The key of the status that the unit is to show.
 const STATUS: &str = "status";
+
+/// The keys of what is remembered by name, see [`crate::memory::Memory`].
+const DATA: &str = "data";
+const FILES: &str = "files";
+const DONE: &str = "done";
+const LEADER: &str = "leader";
 
 /// Before the id of a relation: the key of its record.
 const RELATION: &str = "relation/";
@@ -36,6 +43,7 @@ const KEPT: &str = "charm/";
 /// | `status` | the status that the unit is to show, as `active ready` |
 /// | `relation/ID` | what is remembered of a relation, [`RelationRecord`] |
 /// | `charm/KEY` | what the charm keeps by itself |
+/// | `data`, `files`, `done`, `leader` | what is remembered by name, [`crate::memory::Memory`] |
 ///
 /// Keys that are not known are left alone: a later revision may have written them.
 pub(crate) struct State {
@@ -63,6 +71,12 @@ impl State {
             let text: String = parts.into_values().collect();
             dispatch.records.borrow_mut().insert(id, RelationRecord::parse(&text));
         }
+        *dispatch.memory.borrow_mut() = Memory {
+            data: saved.get(DATA).map_or_else(BTreeMap::new, |text| parsed(DATA, text)),
+            files: saved.get(FILES).map_or_else(BTreeMap::new, |text| parsed(FILES, text)),
+            done: saved.get(DONE).map_or_else(BTreeSet::new, |text| parsed(DONE, text)),
+            leader: saved.get(LEADER).map_or_else(BTreeMap::new, |text| parsed(LEADER, text)),
+        };
         let config = saved.get(CONFIG).map(|text| parsed(CONFIG, text));
         Ok(Self { store, saved, config })
     }
@@ -103,10 +117,24 @@ impl State {
                 next.insert(key, text);
             }
         }
+        let memory = dispatch.memory.borrow();
+        keep(&mut next, DATA, memory.data.is_empty(), &memory.data);
+        keep(&mut next, FILES, memory.files.is_empty(), &memory.files);
+        keep(&mut next, DONE, memory.done.is_empty(), &memory.done);
+        keep(&mut next, LEADER, memory.leader.is_empty(), &memory.leader);
         for (key, text) in dispatch.kept.borrow().iter() {
             next.insert(format!("{KEPT}{key}"), text.clone());
         }
         next
+    }
+}
+
+/// Puts `value` under `key`, where there is something in it.
+fn keep(next: &mut BTreeMap<String, String>, key: &str, is_empty: bool, value: &impl serde::Serialize) {
+    if is_empty {
+        next.remove(key);
+    } else {
+        next.insert(key.to_owned(), serde_json::to_string(value).expect("texts are JSON"));
     }
 }
 

@@ -48,6 +48,16 @@ impl Trigger {
         self
     }
 
+    /// The flag that it is about.
+    pub(crate) fn watched(&self) -> &Flag {
+        &self.flag
+    }
+
+    /// Whether anything follows.
+    pub(crate) fn has_effect(&self) -> bool {
+        !self.sets.is_empty() || !self.clears.is_empty()
+    }
+
     /// Clears `flag` then.
     #[must_use]
     pub fn clears(mut self, flag: impl Into<Flag>) -> Self {

@@ -103,6 +103,19 @@ impl Published {
         self.dispatch.model.set_own(&self.relation, self.is_application, key, text)
     }
 
+    /// Publishes `value` under `key` where nothing is yet.
+    pub fn set_default(&self, key: &str, value: impl Serialize) -> Result<(), CommandError> {
+        if self.read()?.text(key).is_none() { self.set(key, value) } else { Ok(()) }
+    }
+
+    /// Publishes each value under its key.
+    pub fn update<K: AsRef<str>, V: Serialize>(
+        &self,
+        values: impl IntoIterator<Item = (K, V)>,
+    ) -> Result<(), CommandError> {
+        values.into_iter().try_for_each(|(key, value)| self.set(key.as_ref(), value))
+    }
+
     /// Removes `key`.
     pub fn remove(&self, key: &str) -> Result<(), CommandError> {
         self.set_text(key, "")

@@ -4,6 +4,8 @@ use std::fmt;
 
 use charms_reactive_core::digest::digest;
 use charms_reactive_core::{Databag, UnitName, json};
+use charms_reactive_hookcmd::CommandError;
+use charms_reactive_hookcmd::commands::Party;
 use serde::Deserialize as _;
 use serde_json::{Map, Value};
 
@@ -89,6 +91,46 @@ pub struct Entry<T> {
     pub value: T,
     /// The digest of its text.
     pub(crate) digest: String,
+}
+
+impl<T> Entry<T> {
+    /// Whether this unit published it.
+    pub fn is_created(&self) -> bool {
+        self.unit == self.relation.dispatch.context.unit
+    }
+
+    /// Whether another unit published it.
+    pub fn is_received(&self) -> bool {
+        !self.is_created()
+    }
+
+    /// Under which address the unit that published it can be reached, as Juju put it beside it.
+    pub fn ingress_address(&self) -> Result<Option<String>, CommandError> {
+        self.beside("ingress-address")
+    }
+
+    /// From which networks that unit connects, separated by commas, as Juju put it beside it.
+    pub fn egress_subnets(&self) -> Result<Option<String>, CommandError> {
+        self.beside("egress-subnets")
+    }
+
+    /// What the databag that holds it says under `key`.
+    fn beside(&self, key: &str) -> Result<Option<String>, CommandError> {
+        let (model, id) = (&self.relation.dispatch.model, self.relation.relation_id());
+        let text = if self.is_created() {
+            model.own(id, false)?.text(key).map(str::to_owned)
+        } else {
+            model.databag(id, &Party::Unit(self.unit.clone()))?.text(key).map(str::to_owned)
+        };
+        Ok(text)
+    }
+}
+
+impl<T: Message> Entry<T> {
+    /// Its fields by name, sorted; those without a value are null.
+    pub fn to_map(&self) -> Result<Map<String, Value>, ExchangeError> {
+        object_of(self.id.as_str(), &self.value)
+    }
 }
 
 impl<T> std::ops::Deref for Entry<T> {

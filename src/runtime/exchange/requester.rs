@@ -124,6 +124,11 @@ pub trait Requester {
         Ok(entries.collect())
     }
 
+    /// The request with this id; of several relations, that of the first.
+    fn get(&self, id: &RequestId) -> Result<Option<Entry<Self::Request>>, ExchangeError> {
+        Ok(self.requests()?.into_iter().find(|request| request.id == *id))
+    }
+
     /// The first request of a relation that `matches`.
     fn find(
         &self,

@@ -6,7 +6,9 @@ use super::entry::{
     REQUEST, RESPONSE, ResponseNote, is_request_note, note_request, parse_response, requests_in,
     response_text,
 };
-use super::{Entry, ExchangeError, Malformed, Message, Response, own_databag, publish, records, remembered};
+use super::{
+    Entry, ExchangeError, Malformed, Message, RequestId, Response, own_databag, publish, records, remembered,
+};
 use crate::endpoint::Endpoint;
 use crate::record::{Fact, RelationRecord};
 use crate::relation::Relation;
@@ -56,6 +58,11 @@ pub trait Responder {
             !record.is_some_and(|record| is_answered(record, request.id.as_str(), &request.digest))
         });
         Ok(requests)
+    }
+
+    /// The request with this id; of several relations, that of the first.
+    fn get(&self, id: &RequestId) -> Result<Option<Entry<Self::Request>>, ExchangeError> {
+        Ok(self.requests()?.into_iter().find(|request| request.id == *id))
     }
 
     /// The requests of all relations that `matches`.

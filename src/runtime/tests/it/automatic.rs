@@ -47,6 +47,24 @@ fn in_the_first_dispatch_every_option_has_changed() {
 }
 
 #[test]
+fn only_options_of_the_charm_have_flags() {
+    let mut juju = Juju::default();
+    juju.kept.config.insert("trust".to_owned(), json!(true));
+    juju.run(&app(), "install").expect("a good dispatch");
+    assert!(!seen(&mut juju).contains("trust"));
+    assert!(!juju.flags().join(" ").contains("trust"));
+}
+
+#[test]
+fn a_charm_without_options_is_a_charm() {
+    // D47: layer-basic fails every hook of one whose config.yaml is empty.
+    let mut juju = Juju::default();
+    let app = App::new(Charm::default()).handler(nothing, when(CONFIG_CHANGED));
+    juju.run(&app, "install").expect("a good dispatch");
+    assert_eq!(juju.flags(), [""; 0]);
+}
+
+#[test]
 fn an_option_changes_when_its_value_does() {
     let mut juju = Juju::default();
     juju.kept.config.insert("port".to_owned(), json!(8080));

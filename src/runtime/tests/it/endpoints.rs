@@ -11,15 +11,15 @@ use serde_json::json;
 
 use crate::juju::{Juju, unit};
 
-const DB: EndpointKey<Endpoint> = EndpointKey::new("db", Role::Requires, "mysql");
+pub(crate) const DB: EndpointKey<Endpoint> = EndpointKey::new("db", Role::Requires, "mysql");
 const PEERS: EndpointKey<Endpoint> = EndpointKey::new("peers", Role::Peer, "web-peers");
 
-fn charm() -> Charm {
+pub(crate) fn charm() -> Charm {
     Charm::default().endpoint(DB).endpoint(PEERS)
 }
 
 /// A charm whose only handler, in every hook, is `look`.
-fn looking(look: impl Fn(&mut Hook, Endpoint) -> Result<(), HandlerError> + 'static) -> App {
+pub(crate) fn looking(look: impl Fn(&mut Hook, Endpoint) -> Result<(), HandlerError> + 'static) -> App {
     App::new(charm()).handler(
         move |hook: &mut Hook| {
             let endpoint = hook.endpoint(DB);
@@ -30,7 +30,7 @@ fn looking(look: impl Fn(&mut Hook, Endpoint) -> Result<(), HandlerError> + 'sta
 }
 
 /// Runs a hook and gives what `look` answered in it.
-fn see<T: Default + 'static>(
+pub(crate) fn see<T: Default + 'static>(
     juju: &mut Juju,
     hook: &str,
     look: impl Fn(&mut Hook, Endpoint) -> Result<T, HandlerError> + 'static,
@@ -46,7 +46,7 @@ fn see<T: Default + 'static>(
 }
 
 /// A Juju in which `mysql/0` joined `db:1`.
-fn joined() -> Juju {
+pub(crate) fn joined() -> Juju {
     let mut juju = Juju::default();
     juju.relate("db:1", &[]);
     juju.run(&App::new(charm()), "db-relation-created").expect("a good dispatch");
@@ -221,6 +221,9 @@ fn the_application_has_a_databag_of_its_own() {
     let mut juju = joined();
     let app =
         looking(|_, endpoint| Ok(endpoint.relations()?[0].to_publish_app().set_text("vip", "10.0.0.100")?));
+    juju.run(&app, "config-changed").expect_err("only the leader may");
+    assert!(juju.log.join("\n").contains("permission denied"), "{:?}", juju.log);
+    juju.kept.is_leader = true;
     juju.run(&app, "config-changed").expect("good");
     assert_eq!(juju.databag("db:1", "web"), json!({"vip": "10.0.0.100"}));
 }

@@ -396,6 +396,105 @@ fn an_answer_of_an_earlier_revision_counts() {
 }
 
 #[test]
+fn requests_are_found_by_id_and_by_what_they_say() {
+    let mut juju = related();
+    let app = asking(|side| {
+        let relation = &side.endpoint().relations()?[0];
+        let first = side.create(relation, question("price", "how much?"))?;
+        side.create(relation, question("size", "how big?"))?;
+        assert_eq!(side.get(&first.id)?.expect("there").text, "how much?");
+        assert!(side.get(&RequestId::parse("unknown")?)?.is_none());
+        assert_eq!(side.find_all(|known| known.text.starts_with("how"))?.len(), 2);
+        assert_eq!(side.find_all(|known| known.topic == "size")?[0].text, "how big?");
+        side.create_with_id(relation, first.id.clone(), question("price", "how many?"))?;
+        assert_eq!(side.requests()?.len(), 2, "worked out anew at each access");
+        assert_eq!(side.get(&first.id)?.expect("there").text, "how many?");
+        side.withdraw(&first)?;
+        assert_eq!(side.requests()?.len(), 1);
+        Ok(())
+    });
+    juju.run(&app, "config-changed").expect("good");
+    let mut juju = asked(ONE);
+    let app = answering(|side| {
+        assert_eq!(side.get(&RequestId::parse("x")?)?.expect("there").text, "one");
+        assert_eq!(side.find_all(|known| known.topic == "t")?.len(), 1);
+        assert!(side.find_all(|known| known.topic == "u")?.is_empty());
+        Ok(())
+    });
+    juju.run(&app, "config-changed").expect("good");
+}
+
+#[test]
+fn a_request_is_a_map_of_all_its_fields() {
+    #[derive(Serialize, Deserialize)]
+    struct Optional {
+        text: String,
+        port: Option<u16>,
+    }
+    struct Side(Endpoint);
+    impl Requester for Side {
+        type Request = Optional;
+        type Response = Reply;
+        fn endpoint(&self) -> &Endpoint {
+            &self.0
+        }
+    }
+    let mut juju = related();
+    let app = asking(|side| {
+        let relation = &side.endpoint().relations()?[0];
+        let side = Side(side.endpoint().clone());
+        let entry = side.create(relation, Optional { text: "t".to_owned(), port: None })?;
+        assert_eq!(json!(entry.to_map()?).to_string(), r#"{"port":null,"text":"t"}"#);
+        Ok(())
+    });
+    juju.run(&app, "config-changed").expect("good");
+}
+
+#[test]
+fn an_entry_tells_whose_it_is_and_where_that_unit_is() {
+    let mut juju = related();
+    juju.write("db:1", "web/0", "ingress-address", "10.0.0.9");
+    juju.write("db:1", "web/0", "egress-subnets", "10.0.0.9/32,10.1.0.0/16");
+    let app = asking(|side| {
+        let entry = side.create(&side.endpoint().relations()?[0], question("a", "b"))?;
+        assert!(entry.is_created() && !entry.is_received());
+        assert_eq!(entry.ingress_address()?.as_deref(), Some("10.0.0.9"));
+        assert_eq!(entry.egress_subnets()?.as_deref(), Some("10.0.0.9/32,10.1.0.0/16"));
+        Ok(())
+    });
+    juju.run(&app, "config-changed").expect("good");
+    let mut juju = asked(ONE);
+    juju.write("db:1", "mysql/0", "ingress-address", "10.0.0.1");
+    let app = answering(|side| {
+        let entry = &side.requests()?[0];
+        assert!(entry.is_received() && !entry.is_created());
+        assert_eq!(entry.ingress_address()?.as_deref(), Some("10.0.0.1"));
+        assert_eq!(entry.egress_subnets()?, None, "Juju did not put any there");
+        Ok(())
+    });
+    juju.run(&app, "config-changed").expect("good");
+}
+
+#[test]
+fn a_responder_finds_its_own_answer_on_the_relation_of_the_request() {
+    let mut juju = asked(ONE);
+    juju.relate("db:2", &["mysql/0"]);
+    juju.write("db:2", "mysql/0", "request_x", TWO);
+    let app = answering(|side| {
+        let requests = side.requests()?;
+        assert!(side.response(&requests[0])?.is_none());
+        side.respond(&requests[0], &Reply { text: "first".to_owned() })?;
+        assert_eq!(side.response(&requests[0])?.expect("answered").text, "first");
+        assert!(side.response(&requests[1])?.is_none(), "the same id on another relation");
+        side.respond(&requests[0], &Reply { text: "second".to_owned() })?;
+        assert_eq!(side.response(&requests[0])?.expect("answered").text, "second");
+        Ok(())
+    });
+    juju.run(&app, "config-changed").expect("good");
+    assert_eq!(juju.databag("db:2", "web/0"), json!({}));
+}
+
+#[test]
 fn an_id_may_be_chosen() {
     let mut juju = related();
     let app = asking(|side| {

@@ -25,6 +25,7 @@ pub(crate) struct Kept {
     pub(crate) relations: BTreeMap<String, Relation>,
     pub(crate) config: BTreeMap<String, Value>,
     pub(crate) is_leader: bool,
+    pub(crate) leader: BTreeMap<String, String>,
     pub(crate) parameters: BTreeMap<String, Value>,
 }
 
@@ -40,6 +41,8 @@ pub(crate) struct Juju {
     pub(crate) vanishing: Option<String>,
     /// Every hook command whose line begins with this fails.
     pub(crate) failing: Option<&'static str>,
+    /// `JUJU_VERSION`.
+    pub(crate) version: Option<&'static str>,
     /// The folder that files go to.
     pub(crate) charm_dir: Option<tempfile::TempDir>,
 }
@@ -98,6 +101,7 @@ impl Juju {
                 "JUJU_DISPATCH_PATH" => Some(path.clone()),
                 "JUJU_CONTEXT_ID" => Some("web/0-test".to_owned()),
                 "JUJU_CHARM_DIR" => Some(charm_dir.clone()),
+                "JUJU_VERSION" => self.version.map(str::to_owned),
                 "JUJU_MODEL_UUID" => Some("cdac5656".to_owned()),
                 "JUJU_RELATION_ID" if is_relation => Some(relation.to_owned()),
                 "JUJU_REMOTE_APP" if is_relation => Some(application.to_owned()),
@@ -150,6 +154,17 @@ impl HookCommands for Backend {
                 Value::Null
             }
             ("config-get", _) => json!(kept.config),
+            ("leader-get", _) => json!(kept.leader),
+            ("leader-set", pairs) => {
+                for (key, text) in pairs.iter().filter_map(|pair| pair.split_once('=')) {
+                    if text.is_empty() {
+                        kept.leader.remove(key);
+                    } else {
+                        kept.leader.insert(key.to_owned(), text.to_owned());
+                    }
+                }
+                Value::Null
+            }
             ("is-leader", _) => json!(kept.is_leader),
             ("action-get", _) => json!(kept.parameters),
             ("opened-ports", _) => json!([]),
@@ -167,6 +182,13 @@ impl HookCommands for Backend {
                 None => return Ok(refused("ERROR invalid value for option -r: relation not found")),
             },
             ("relation-list", [_, "--app", "-r", _]) => json!("mysql"),
+            ("relation-get", [_, "-r", _, "--app", _, "web"]) if !kept.is_leader => {
+                return Ok(Answer {
+                    code: 1,
+                    stdout: Vec::new(),
+                    stderr: b"ERROR permission denied".to_vec(),
+                });
+            }
             ("relation-get", [_, "-r", id, .., party]) => match kept.relations.get(*id) {
                 Some(relation) => json!(relation.databags.get(*party).cloned().unwrap_or_default()),
                 None => return Ok(refused("ERROR invalid value for option -r: relation not found")),

@@ -2,8 +2,11 @@
 
 mod actions;
 mod automatic;
+mod databags;
 mod endpoints;
 mod exchange;
 mod juju;
+mod leader;
+mod memory;
 mod settle;
 mod store;

@@ -15,7 +15,7 @@ fn check(app: &App, given: &[&str], expected: &str) {
 }
 
 /// The handlers that the debug log names, in order.
-fn ran(juju: &Juju) -> String {
+pub(crate) fn ran(juju: &Juju) -> String {
     let text = juju.log.join("\n");
     let names = text.split("running handler `").skip(1).filter_map(|rest| rest.split('`').next());
     names.collect::<Vec<_>>().join(" > ")
@@ -93,6 +93,90 @@ fn a_flag_set_and_cleared_in_one_round_wakes_those_who_look_at_it() {
     }
     let app = app().handler(nothing, none([A]).and(B)).handler(flip_a, when(C).and_not(B));
     check(&app, &["c"], "flip_a > nothing");
+}
+
+#[test]
+fn what_ran_before_the_flag_was_cleared_stays_run() {
+    // M29: the handler before the clearing one has run; those after it are tested again.
+    let app = app().handler(nothing, when(A)).handler(clear_a, when(A)).handler(set_b, when(A));
+    check(&app, &["a"], "nothing > clear_a");
+}
+
+#[test]
+fn each_clearing_tests_the_rest_anew() {
+    // M30: the marker is reset after each test, so a handler that clears nothing tests nothing again.
+    fn set_b_again(hook: &mut Hook) -> Result<(), HandlerError> {
+        hook.set(B);
+        Ok(())
+    }
+    let app =
+        app().handler(clear_a, when(C)).handler(set_b_again, when(C)).handler(nothing, when(C).and_not(B));
+    check(&app, &["a", "c"], "clear_a > set_b_again > nothing");
+}
+
+#[test]
+fn what_changed_before_the_dispatch_wakes_nobody_later() {
+    // M22: `endpoint.db.joined` is set before the first round, so it is no change of a round.
+    use charms_reactive_core::Role;
+    use charms_reactive_runtime::{Endpoint, EndpointKey};
+    const DB: EndpointKey<Endpoint> = EndpointKey::new("db", Role::Requires, "mysql");
+    let app =
+        App::new(Charm::default().endpoint(DB)).handler(set_a, none([A])).handler(nothing, when(DB.joined()));
+    let mut juju = Juju::default();
+    juju.relate("db:1", &["mysql/0"]);
+    juju.run(&app, "db-relation-joined mysql/0").expect("a good dispatch");
+    assert_eq!(ran(&juju), "set_a > nothing", "once, in the first round");
+}
+
+#[test]
+fn handlers_run_again_in_each_hook_while_they_match() {
+    let app = app().handler(nothing, when(A)).handler(set_b, when(A));
+    let mut juju = Juju::default();
+    juju.kept.state.insert("flags".to_owned(), r#"["a"]"#.to_owned());
+    for _ in 0..3 {
+        juju.run(&app, "config-changed").expect("a good dispatch");
+        assert_eq!(juju.flags(), ["a", "b"]);
+    }
+    juju.run(&app.handler(clear_a, when(A)), "config-changed").expect("a good dispatch");
+    assert_eq!(ran(&juju), "nothing > set_b > clear_a");
+}
+
+#[test]
+fn without_triggers_nothing_follows_from_a_flag() {
+    check(&app().handler(set_a, on(HookEvent::ConfigChanged)), &[], "set_a");
+    let mut juju = Juju::default();
+    juju.run(&app().handler(set_a, on(HookEvent::ConfigChanged)), "config-changed").expect("good");
+    assert_eq!(juju.flags(), ["a"]);
+}
+
+#[test]
+#[should_panic(expected = "the trigger on flag `a` has no effect")]
+fn a_trigger_without_an_effect_is_refused_when_the_charm_is_made() {
+    let _ = app().trigger(set(A));
+}
+
+#[test]
+fn flags_are_toggled_by_a_condition() {
+    fn toggle(hook: &mut Hook) -> Result<(), HandlerError> {
+        let is_set = hook.is_set(&A);
+        hook.toggle(A, !is_set);
+        hook.toggle(B, true);
+        hook.toggle(B, true);
+        hook.clear(C);
+        Ok(())
+    }
+    let app = app().handler(toggle, on(HookEvent::ConfigChanged)).trigger(cleared(C).sets(Flag::new("was")));
+    let mut juju = Juju::default();
+    juju.run(&app, "config-changed").expect("good");
+    assert_eq!(juju.flags(), ["a", "b"], "clearing what is not set is no change");
+    juju.run(&app, "config-changed").expect("good");
+    assert_eq!(juju.flags(), ["b"], "what is cleared is not kept");
+}
+
+#[test]
+fn the_flags_that_a_charm_looks_at_can_be_listed() {
+    let app = app().handler(nothing, when(A).and_not(B)).trigger(cleared(C).sets(A));
+    assert_eq!(app.flags().into_iter().collect::<Vec<_>>(), ["a", "b", "c"]);
 }
 
 #[test]

@@ -84,6 +84,26 @@ fn a_value_that_juju_would_refuse_is_told_before() {
 }
 
 #[test]
+fn what_is_kept_is_there_until_it_is_forgotten() {
+    let look = |expected: Option<&'static str>, text: Option<&'static str>| {
+        App::new(Charm::default()).handler(
+            move |hook: &mut Hook| {
+                assert_eq!(hook.kept("note").as_deref(), expected);
+                hook.keep("note", text);
+                assert_eq!(hook.kept("note").as_deref(), text);
+                Ok(())
+            },
+            none([DONE]),
+        )
+    };
+    let mut juju = Juju::default();
+    juju.run(&look(None, Some("null")), "install").expect("a missing key is none");
+    juju.run(&look(Some("null"), None), "install").expect("a text is what it is");
+    juju.run(&look(None, None), "install").expect("forgotten");
+    assert_eq!(juju.kept.state.keys().collect::<Vec<_>>(), ["flags"]);
+}
+
+#[test]
 fn only_what_changed_is_saved() {
     let mut juju = Juju::default();
     juju.run(&app(Store::UnitState), "install").expect("good");
