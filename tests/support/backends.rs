@@ -75,8 +75,7 @@ pub(crate) fn live(way: &Way<'_>) -> Record {
     let is_compared = |line: &&str| {
         ![command_list::REPORT, &root, "no-such-command"].iter().any(|left_out| line.contains(left_out))
     };
-    let comparable =
-        |text: &str| text.lines().filter(is_compared).map(|line| format!("{line}\n")).collect::<String>();
+    let comparable = |text: &str| text.lines().filter(is_compared).collect::<Vec<_>>().join("\n");
     let snapshot = comparable(&sim.snapshot().to_string());
     let texts = without_chance([answers, snapshot, comparable(&sim.transcript())]);
     let [answers, snapshot, commands] = texts;
@@ -114,10 +113,10 @@ impl Record {
             let common = lines.unwrap_or_else(|| found.lines().count().min(expected.lines().count()));
             let around = |text: &str| {
                 let from = common.saturating_sub(4);
-                text.lines().skip(from).take(8).map(|line| format!("  {line}\n")).collect::<String>()
+                text.lines().skip(from).take(8).collect::<Vec<_>>().join("\n")
             };
             let (shown, wanted) = (around(found), around(expected));
-            assert!(found == expected, "line {common}, found:\n{shown}expected:\n{wanted}");
+            assert!(found == expected, "line {common}, found:\n{shown}\nexpected:\n{wanted}");
         }
     }
 }

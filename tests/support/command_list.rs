@@ -52,7 +52,7 @@ fn tell(commands: &mut dyn HookCommands, request: &Request) -> String {
 fn requests(variable: &impl Fn(&str) -> Option<String>) -> Vec<Request> {
     let relation = variable("JUJU_RELATION_ID").unwrap_or_else(|| "ring:0".to_owned());
     let unit = variable("JUJU_UNIT_NAME").expect("Juju sets it");
-    let long: String = (0..10).map(|key| format!("long{key}: {}\n", "x".repeat(60_000))).collect();
+    let long: Vec<String> = (0..10).map(|key| format!("long{key}: {}\n", "x".repeat(60_000))).collect();
     let in_relation = |name, args: &[&str]| {
         let request = Request::new(name, ["-r"]).arg(&relation);
         args.iter().fold(request, |request, arg| request.arg(*arg))
@@ -89,7 +89,7 @@ fn requests(variable: &impl Fn(&str) -> Option<String>) -> Vec<Request> {
         Request::new("state-set", ["--file", "-"]).stdin(""),
         Request::new("state-set", ["--file", "-"]).stdin("not: [a, map"),
         Request::new("state-get", ["--format=json"]),
-        Request::new("state-set", ["--file", "-"]).stdin(long),
+        Request::new("state-set", ["--file", "-"]).stdin(long.concat()),
         Request::new("state-get", ["--format=json"]),
         Request::new("state-set", ["--file", "-"]).stdin(format!("too-long: {}", "x".repeat(70_000))),
         Request::new("state-delete", ["long0"]),
