@@ -1,13 +1,17 @@
 //! The way to Juju: hook commands.
 //!
 //! A *backend* is a way to have one hook command run: [`spawn::Spawn`] starts Juju's own programs
-//! (the default: Juju promises them), a simulated model answers by itself.  A backend implements one
-//! method, [`HookCommands::call`]; everything a charm asks for is built on it in [`commands`], where
-//! the odd corners of each command line are solved once.
+//! (the default: Juju promises them), [`socket::Socket`] asks the unit agent as those programs do,
+//! [`auto::Auto`] does the one and, at the first surprise, the other; a simulated model answers by
+//! itself.  [`Backend`] chooses between them.  A backend implements one method, [`HookCommands::call`];
+//! everything a charm asks for is built on it in [`commands`], where the odd corners of each command
+//! line are solved once.
 //!
 //! [`wire`] holds the bytes of the unit agent's hook-command socket, without any I/O; [`socket`] is a
 //! connection to it, and [`program`] the hook-command program that is a client of it.
 
+pub mod auto;
+pub mod backend;
 pub mod commands;
 pub mod program;
 pub mod socket;
@@ -17,6 +21,7 @@ pub mod wire;
 use std::fmt;
 use std::io;
 
+pub use backend::Backend;
 pub use commands::Commands;
 
 /// One hook command to be run.
@@ -89,6 +94,14 @@ pub enum CommandError {
         /// Why.
         source: io::Error,
     },
+    /// The connection to the unit agent broke while the command was under way: it may have run.
+    #[error("cannot tell whether `{command}` was run")]
+    Unanswered {
+        /// The command line.
+        command: String,
+        /// What happened.
+        source: io::Error,
+    },
     /// Juju refused it.
     #[error("cannot run `{command}`: exit code {code}, {stderr}")]
     Refused {
@@ -134,8 +147,9 @@ impl CommandError {
 ///
 /// # Errors
 ///
-/// `call` fails only when the command could not be run at all ([`CommandError::Start`]).  A command
-/// that ran and failed is an [`Answer`] with its exit code; what is made of it is decided above.
+/// `call` fails only when the command could not be run at all ([`CommandError::Start`]), or when nobody
+/// can tell ([`CommandError::Unanswered`]).  A command that ran and failed is an [`Answer`] with its exit
+/// code; what is made of it is decided above.
 pub trait HookCommands {
     /// Runs one hook command to its end.
     fn call(&mut self, request: &Request) -> Result<Answer, CommandError>;

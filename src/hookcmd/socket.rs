@@ -4,8 +4,8 @@
 //! [`Socket`] the backend made of both.  Everything blocks; there are no threads and no time limits,
 //! because the agent answers when Juju does.
 //!
-//! The agent waits, after a hook, until every connection is closed.  Ours is closed on exec, as all
-//! of the standard library's are, so a daemon started by a hook cannot keep the agent stuck.
+//! The agent waits, after a hook, until every connection is closed.  Ours is closed with its value, and
+//! on exec, as all of the standard library's are: a daemon started by a hook cannot keep the agent stuck.
 
 use std::io::{self, Read as _, Write as _};
 use std::os::linux::net::SocketAddrExt as _;
@@ -16,6 +16,9 @@ use crate::{Answer, CommandError, HookCommands, Request};
 
 /// How much is read at once; a whole answer in most cases.
 const READ_BYTES: usize = 16 * 1024;
+
+/// The only network that is spoken.
+const UNIX: &str = "unix";
 
 /// Why a call over the agent's socket has no reply.
 #[derive(Debug, thiserror::Error)]
@@ -41,7 +44,21 @@ pub enum SocketError {
         /// Why.
         source: io::Error,
     },
-    /// The connection broke.
+    /// The working directory, which goes with every call, is not there.
+    #[error("cannot tell the working directory")]
+    Dir {
+        /// Why.
+        source: io::Error,
+    },
+    /// The request could not be sent in full, so that nobody can have run the command.
+    #[error("cannot ask the unit agent for `{command}`")]
+    Send {
+        /// The name of the command.
+        command: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// The connection broke before the reply.
     #[error("cannot talk to the unit agent about `{command}`")]
     Io {
         /// The name of the command.
@@ -75,6 +92,21 @@ pub enum SocketError {
         /// The number of the call.
         expected: u64,
     },
+}
+
+impl SocketError {
+    /// Whether the agent may have run the command: it had the whole request.
+    pub fn may_have_run(&self) -> bool {
+        match self {
+            Self::Missing { .. }
+            | Self::Network { .. }
+            | Self::Connect { .. }
+            | Self::Dir { .. }
+            | Self::Send { .. }
+            | Self::Stdin { .. } => false,
+            Self::Io { .. } | Self::Wire { .. } | Self::Order { .. } => true,
+        }
+    }
 }
 
 /// Where the unit agent is and which run of the charm asks.
@@ -127,7 +159,7 @@ impl Connection {
     /// [`SocketError::Network`] for anything but `unix`: Juju uses `tcp`, with TLS, only for charms on
     /// Kubernetes that run beside an operator, up to 3.x.  [`SocketError::Connect`] when nobody listens.
     pub fn open(network: &str, address: &str) -> Result<Self, SocketError> {
-        if network != "unix" {
+        if network != UNIX {
             return Err(SocketError::Network { network: network.to_owned() });
         }
         let stream = match address.strip_prefix('@') {
@@ -149,7 +181,9 @@ impl Connection {
         let failed = |source| SocketError::Io { command: call.command.clone(), source };
         let expected = self.calls;
         self.calls += 1;
-        self.stream.write_all(&self.codec.call(call)).map_err(failed)?;
+        self.stream
+            .write_all(&self.codec.call(call))
+            .map_err(|source| SocketError::Send { command: call.command.clone(), source })?;
 
         let mut buffer = [0; READ_BYTES];
         loop {
@@ -199,21 +233,35 @@ impl Connection {
 /// with code 1, and a command that the agent does not know is one that could not be started.
 #[derive(Debug)]
 pub struct Socket {
-    connection: Connection,
     agent: Agent,
     dir: String,
+    /// None before the first command, and after an error.
+    connection: Option<Connection>,
 }
 
 impl Socket {
-    /// Connects to `agent`; files in arguments are looked for in `dir`, an absolute path.
-    pub fn open(agent: Agent, dir: impl Into<String>) -> Result<Self, SocketError> {
-        Ok(Self { connection: Connection::open(&agent.network, &agent.address)?, agent, dir: dir.into() })
+    /// For `agent`; files in arguments are looked for in `dir`, an absolute path.
+    ///
+    /// Nothing is connected before the first command.
+    pub fn new(agent: Agent, dir: impl Into<String>) -> Self {
+        Self { agent, dir: dir.into(), connection: None }
     }
-}
 
-impl HookCommands for Socket {
-    fn call(&mut self, request: &Request) -> Result<Answer, CommandError> {
-        let start = |source| CommandError::Start { command: request.name.to_owned(), source };
+    /// Whether the agent is on a network that we speak.
+    pub fn is_spoken(&self) -> bool {
+        self.agent.network == UNIX
+    }
+
+    /// Has the agent run a command.
+    ///
+    /// # Errors
+    ///
+    /// After an error the connection is closed; the next command opens another.
+    pub(crate) fn ask(&mut self, request: &Request) -> Result<Reply, SocketError> {
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => Connection::open(&self.agent.network, &self.agent.address)?,
+        };
         let call = Call {
             context_id: self.agent.context_id.clone(),
             dir: self.dir.clone(),
@@ -223,15 +271,38 @@ impl HookCommands for Socket {
             stdin: request.stdin.clone(),
             token: self.agent.token.clone(),
         };
-        let reply = self.connection.call_with_stdin(call, || Ok(Vec::new()));
-        match reply.map_err(|error| start(io::Error::other(error)))? {
-            Reply::Done(answer) => Ok(answer),
-            Reply::Refused(text) if is_unknown_command(&text) => {
-                Err(start(io::Error::new(io::ErrorKind::NotFound, text)))
-            }
-            Reply::Refused(text) => {
-                Ok(Answer { code: 1, stdout: Vec::new(), stderr: format!("ERROR {text}\n").into() })
-            }
+        let reply = connection.call_with_stdin(call, || Ok(Vec::new()))?;
+        self.connection = Some(connection);
+        Ok(reply)
+    }
+}
+
+impl HookCommands for Socket {
+    fn call(&mut self, request: &Request) -> Result<Answer, CommandError> {
+        match self.ask(request) {
+            Ok(reply) => to_answer(request, reply),
+            Err(error) if error.may_have_run() => Err(CommandError::Unanswered {
+                command: request.to_string(),
+                source: io::Error::other(error),
+            }),
+            Err(error) => Err(start(request, io::Error::other(error))),
+        }
+    }
+}
+
+fn start(request: &Request, source: io::Error) -> CommandError {
+    CommandError::Start { command: request.name.to_owned(), source }
+}
+
+/// What a program would have made of a reply.
+pub(crate) fn to_answer(request: &Request, reply: Reply) -> Result<Answer, CommandError> {
+    match reply {
+        Reply::Done(answer) => Ok(answer),
+        Reply::Refused(text) if is_unknown_command(&text) => {
+            Err(start(request, io::Error::new(io::ErrorKind::NotFound, text)))
+        }
+        Reply::Refused(text) => {
+            Ok(Answer { code: 1, stdout: Vec::new(), stderr: format!("ERROR {text}\n").into() })
         }
     }
 }
@@ -243,6 +314,17 @@ impl HookCommands for Socket {
 /// `bad request: unknown command: NAME` up to 3.x, `unknown hook command` in newer agents.
 fn is_unknown_command(refusal: &str) -> bool {
     refusal.contains("unknown command") || refusal.contains("unknown hook command")
+}
+
+/// Whether a refusal comes from what stands before the command, which then has not run; not counted is
+/// that there is no such command.
+///
+/// # Source
+///
+/// `Jujuc.Main` in `internal/worker/uniter/runner/jujuc/server.go` of Juju; `net/rpc/server.go` of Go.
+pub(crate) fn is_before_the_command(refusal: &str) -> bool {
+    let is_from_there = ["bad request: ", "rpc: ", "gob: "].iter().any(|prefix| refusal.starts_with(prefix));
+    is_from_there && !is_unknown_command(refusal)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use charms_reactive_core::{EndpointName, Flag, Metadata};
+use charms_reactive_hookcmd::Backend;
 use serde_json::{Map, Value};
 
 use crate::Hook;
@@ -173,6 +174,7 @@ pub struct App {
     pub(crate) triggers: Vec<Trigger>,
     pub(crate) actions: Vec<(&'static str, Work)>,
     pub(crate) store: Store,
+    pub(crate) backend: Backend,
 }
 
 impl App {
@@ -187,6 +189,7 @@ impl App {
             triggers: Vec::new(),
             actions: Vec::new(),
             store: Store::default(),
+            backend: Backend::default(),
         }
     }
 
@@ -247,6 +250,12 @@ impl App {
     #[must_use]
     pub fn store(mut self, store: Store) -> Self {
         self.store = store;
+        self
+    }
+    /// Has hook commands run in another way than as programs; [`Backend::VARIABLE`] overrules it.
+    #[must_use]
+    pub fn backend(mut self, backend: Backend) -> Self {
+        self.backend = backend;
         self
     }
 }

@@ -65,13 +65,18 @@ pub enum ContextError {
     },
 }
 
+/// A variable of this process.
+#[expect(clippy::disallowed_methods, reason = "the only reader of the environment")]
+pub(crate) fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
 impl Context {
     /// Reads the variables of this process, and draws a seed.
-    #[expect(clippy::disallowed_methods, reason = "the only reader of the environment")]
     pub fn from_environment() -> Result<Self, ContextError> {
         // The standard library draws the keys of its hashers from the system.
         let draw = || u128::from(RandomState::new().build_hasher().finish());
-        Self::read(|name| std::env::var(name).ok(), (draw() << 64) | draw())
+        Self::read(variable, (draw() << 64) | draw())
     }
 
     /// Reads the variables through `var`, so that a test can pass a map.

@@ -43,6 +43,7 @@ pub mod view;
 
 pub use automatic::{CHANGED_FLAGS_BYTES_MAX, CONFIG_CHANGED, IS_LEADER, SERIES_UPGRADE};
 pub use charm::{App, Charm};
+pub use charms_reactive_hookcmd::Backend;
 pub use context::{Context, ContextError};
 pub use dispatch::{DispatchError, ROUNDS_MAX, TRIGGER_DEPTH_MAX};
 pub use endpoint::{Endpoint, EndpointKey};

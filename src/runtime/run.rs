@@ -5,14 +5,13 @@ use std::process::ExitCode;
 use std::rc::Rc;
 
 use charms_reactive_core::{EndpointName, Flag, HookEvent};
-use charms_reactive_hookcmd::spawn::Spawn;
-use charms_reactive_hookcmd::{CommandError, Commands as _, HookCommands};
+use charms_reactive_hookcmd::{Backend, CommandError, Commands as _, HookCommands};
 
 use crate::Hook;
 use crate::automatic;
 use crate::charm::App;
 use crate::commit::{Committed, commit};
-use crate::context::Context;
+use crate::context::{Context, variable};
 use crate::dispatch::{Dispatch, DispatchError, caught, panic_message, settle, settle_rounds};
 use crate::endpoint::Endpoint;
 use crate::interface::Manage;
@@ -37,7 +36,18 @@ pub fn run(app: &App) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match dispatch(app, Spawn, context) {
+    let backend = app.backend.or_overruled(variable).unwrap_or_else(|error| {
+        log_buffer::print(&format!("`{}` is ignored: {error}", Backend::VARIABLE));
+        app.backend
+    });
+    let commands = match backend.open(variable, std::env::current_dir()) {
+        Ok(commands) => commands,
+        Err(error) => {
+            log_buffer::print(&chain(&error).join("\n  because: "));
+            return ExitCode::FAILURE;
+        }
+    };
+    match dispatch(app, commands, context) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }

@@ -9,6 +9,7 @@ prometheus  prometheus
 promtool    prometheus
 openssl     openssl
 zip         zip
+go          golang-go
 -ensurepip  python3-venv
 '
 

@@ -152,7 +152,7 @@ fn the_backend_answers_as_programs_do() {
         "goal-state" => Reply::Refused("bad request: wrong context ID; got \"x\"".to_owned()),
         _ => Reply::Done(Answer { code: 2, stderr: b"ERROR no\n".to_vec(), ..Answer::default() }),
     });
-    let mut socket = Socket::open(agent(&address), "/srv").unwrap();
+    let mut socket = Socket::new(agent(&address), "/srv");
 
     // A program that is given no input reads an empty one.
     let answer = socket.call(&Request::new("relation-set", ["--file", "-"])).unwrap();
