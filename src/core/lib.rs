@@ -16,6 +16,7 @@ pub mod json;
 pub mod metadata;
 pub mod name;
 pub mod status;
+pub mod waiter;
 
 pub use databag::Databag;
 pub use flag::{Flag, FlagSet};

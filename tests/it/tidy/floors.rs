@@ -12,7 +12,11 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("charms-reactive-core", &[]),
     ("charms-reactive-macros", &[]),
     ("charms-reactive-hookcmd", &["charms-reactive-core"]),
-    ("charms-reactive-runtime", &["charms-reactive-core", "charms-reactive-hookcmd"]),
+    ("charms-reactive-waiters", &["charms-reactive-core"]),
+    (
+        "charms-reactive-runtime",
+        &["charms-reactive-core", "charms-reactive-hookcmd", "charms-reactive-waiters"],
+    ),
     ("charms-reactive-sim", &["charms-reactive-core", "charms-reactive-hookcmd"]),
     (
         "charms-reactive",
