@@ -176,7 +176,7 @@ impl Sim {
         }
     }
 
-    fn run_hook(&mut self, unit: &UnitName, hook: &Hook, fate: Fate) -> Result<HookRun, SimError> {
+    pub(crate) fn run_hook(&mut self, unit: &UnitName, hook: &Hook, fate: Fate) -> Result<HookRun, SimError> {
         self.prepare(unit, hook)?;
         let run = Run::new(&mut self.model, unit, Purpose::Hook(hook.clone()));
         let (name, about) = (run.name(), run.about());
