@@ -7,3 +7,4 @@ mod exchange;
 mod juju;
 mod settle;
 mod store;
+mod trace;
