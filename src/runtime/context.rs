@@ -180,6 +180,16 @@ mod tests {
     }
 
     #[test]
+    fn a_trace_goes_to_an_absolute_path_alone() {
+        let traced = |text: &str| {
+            let context = read(&[("JUJU_UNIT_NAME", "web/0"), ("CHARMS_REACTIVE_TRACE", text)]);
+            context.expect("a script's environment").trace
+        };
+        assert_eq!(traced("/tmp/trace.json"), Some("/tmp/trace.json".into()));
+        assert_eq!(traced("true"), None, "what the shell helpers of charms.reactive say");
+    }
+
+    #[test]
     fn a_run_without_a_dispatch_path_goes_by_its_hook_name() {
         let named = read(&[("JUJU_UNIT_NAME", "web/0"), ("JUJU_HOOK_NAME", "install")]);
         assert_eq!(named.expect("a hook's environment").event, HookEvent::Install);

@@ -308,3 +308,47 @@ fn a_log_names_a_bounded_number_of_flags() {
     assert!(lines.ends_with("+flag.038 +flag.039 and 960 more"), "{lines}");
     assert_eq!(juju.trace()["phases"][0]["ran"][0]["changed"].as_array().map(Vec::len), Some(1000));
 }
+
+/// How many conditions a dispatch tests in which each of `count` handlers, named by its number, sets
+/// another flag and clears its own.
+fn tests_of(count: usize) -> u64 {
+    let own = |number: usize| Flag::from(format!("own.{number:03}"));
+    let mut app = app();
+    for number in 0..count {
+        let run = move |hook: &mut Hook| {
+            hook.clear(own(number));
+            hook.set(Flag::from(format!("done.{number:03}")));
+            Ok(())
+        };
+        app = app.handler(run, when(own(number)));
+    }
+    let given: Vec<String> = (0..count).map(|number| own(number).to_string()).collect();
+    let mut juju = traced(&given.iter().map(String::as_str).collect::<Vec<_>>());
+    juju.run(&app, "start").expect("a good dispatch");
+    assert_eq!(juju.flags().len(), count, "each has run");
+    juju.trace()["conditions_tested"].as_u64().expect("a number")
+}
+
+#[test]
+fn only_conditions_that_look_at_a_changed_flag_are_tested_again() {
+    // Once each before the first round, and once each in the second: every flag has changed.  None in
+    // the middle of the first, where each handler clears a flag that no other looks at.
+    assert_eq!(tests_of(1), 2);
+    assert_eq!(tests_of(200), 400);
+    // A chain: each handler wakes the next, which costs one test a round, and not two hundred.
+    let mut app = app();
+    for number in 0..50 {
+        let run = move |hook: &mut Hook| {
+            hook.set(Flag::from(format!("flag.{:03}", number + 1)));
+            Ok(())
+        };
+        app = app.handler(run, when(Flag::from(format!("flag.{number:03}"))));
+    }
+    for _ in 0..200 {
+        app = app.handler(nothing, when(A));
+    }
+    let mut juju = traced(&["flag.000"]);
+    juju.run(&app, "start").expect("a good dispatch");
+    assert_eq!(juju.flags().len(), 51);
+    assert_eq!(juju.trace()["conditions_tested"], 250 + 49);
+}
