@@ -29,6 +29,62 @@ impl Term {
             Self::NotAll(_) => !flags.all(|flag| set.is_set(flag)),
         }
     }
+
+    /// What keeps it from holding.
+    fn unmet(&self, set: &FlagSet) -> Option<Unmet<'_>> {
+        let those = |is_set| self.flags().iter().filter(|flag| set.is_set(flag) == is_set).collect();
+        (!self.holds(set)).then(|| match self {
+            Self::All(_) => Unmet::NotSet(those(false)),
+            Self::Any(flags) => Unmet::NoneSet(flags),
+            Self::None(_) => Unmet::Set(those(true)),
+            Self::NotAll(flags) => Unmet::AllSet(flags),
+        })
+    }
+}
+
+/// What keeps a condition from holding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Unmet<'a> {
+    /// These have to be set, and are not.
+    NotSet(Vec<&'a Flag>),
+    /// These must not be set, and are.
+    Set(Vec<&'a Flag>),
+    /// One of these has to be set.
+    NoneSet(&'a [Flag]),
+    /// One of these must not be set.
+    AllSet(&'a [Flag]),
+}
+
+impl Unmet<'_> {
+    /// The flags in question, and whether they are set.
+    pub(crate) fn flags(&self) -> Vec<(&Flag, bool)> {
+        match self {
+            Self::NotSet(flags) => flags.iter().map(|flag| (*flag, false)).collect(),
+            Self::Set(flags) => flags.iter().map(|flag| (*flag, true)).collect(),
+            Self::NoneSet(flags) => flags.iter().map(|flag| (flag, false)).collect(),
+            Self::AllSet(flags) => flags.iter().map(|flag| (flag, true)).collect(),
+        }
+    }
+}
+
+impl std::fmt::Display for Unmet<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names: Vec<String> = self.flags().iter().map(|(flag, _)| format!("`{flag}`")).collect();
+        let (is_one, names) = (names.len() == 1, names.join(", "));
+        match self {
+            Self::NotSet(_) if is_one => write!(f, "{names} is not set"),
+            Self::NotSet(_) => write!(f, "{names} are not set"),
+            Self::Set(_) if is_one => write!(f, "{names} is set; it must not be"),
+            Self::Set(_) => write!(f, "{names} are set; they must not be"),
+            Self::NoneSet(_) => write!(f, "none of {names} is set"),
+            Self::AllSet(_) => write!(f, "all of {names} are set; one must not be"),
+        }
+    }
+}
+
+/// What keeps a condition from holding, in one line.
+pub(crate) fn in_words(unmet: &[Unmet<'_>]) -> String {
+    unmet.iter().map(ToString::to_string).collect::<Vec<_>>().join(", and ")
 }
 
 /// What must hold for a handler to be due: flags, or a hook, or both.
@@ -171,6 +227,20 @@ impl Condition {
         self.hooks.is_empty() && self.terms.is_empty()
     }
 
+    /// What keeps the flags from being as they must be; nothing where they are.
+    pub(crate) fn unmet(&self, set: &FlagSet) -> Vec<Unmet<'_>> {
+        let mut all: Vec<Unmet<'_>> = Vec::new();
+        for next in self.terms.iter().filter_map(|term| term.unmet(set)) {
+            match (all.last_mut(), next) {
+                // `when(A).and(B)` is told like `all([A, B])`.
+                (Some(Unmet::NotSet(flags)), Unmet::NotSet(more))
+                | (Some(Unmet::Set(flags)), Unmet::Set(more)) => flags.extend(more),
+                (_, next) => all.push(next),
+            }
+        }
+        all
+    }
+
     /// Every flag that it looks at.
     pub(crate) fn flags(&self) -> impl Iterator<Item = &Flag> {
         self.terms.iter().flat_map(Term::flags)
@@ -240,6 +310,24 @@ mod tests {
         assert_eq!(table(&not_all([A, B])), /**/ "+++-");
         assert_eq!(table(&when(A).and_not(B)), "-+--");
         assert_eq!(table(&any([A, B]).and(not_all([A, B]))), "-++-");
+    }
+
+    #[test]
+    fn what_keeps_a_condition_from_holding_is_told_in_words() {
+        let check = |condition: Condition, set: &[&str], expected: &str| {
+            let set = FlagSet::from_saved(set.iter().map(|name| (*name).to_owned()));
+            assert_eq!(in_words(&condition.unmet(&set)), expected);
+            assert_eq!(condition.holds(&set), expected.is_empty());
+        };
+        check(all([A, B]), &[], "`a`, `b` are not set");
+        check(all([A, B]), &["a"], "`b` is not set");
+        check(all([A, B]), &["a", "b"], "");
+        check(any([A, B]), &[], "none of `a`, `b` is set");
+        check(none([A, B]), &["b"], "`b` is set; it must not be");
+        check(none([A, B]), &["a", "b"], "`a`, `b` are set; they must not be");
+        check(not_all([A, B]), &["a", "b"], "all of `a`, `b` are set; one must not be");
+        check(when(A).and(B), &[], "`a`, `b` are not set");
+        check(when(A).and_not(B), &["b"], "`a` is not set, and `b` is set; it must not be");
     }
 
     #[test]

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use charms_reactive_core::{ApplicationName, EndpointName, HookEvent, NameError, RelationId, UnitName};
 
+use crate::trace::path_of;
+
 /// What Juju tells a dispatch about itself, read once at the start.
 ///
 /// Everything that could make two runs of one dispatch differ is in here: a test that gives the same
@@ -41,6 +43,8 @@ pub struct Context {
     pub departing_unit: Option<UnitName>,
     /// `JUJU_ACTION_UUID`, in actions.
     pub action_id: Option<String>,
+    /// `CHARMS_REACTIVE_TRACE`, an absolute path: where to write what happened in this dispatch.
+    pub trace: Option<PathBuf>,
     /// Where chance comes from: the ids of new requests are made of it.
     pub seed: u128,
 }
@@ -103,6 +107,7 @@ impl Context {
             remote_unit: parsed("JUJU_REMOTE_UNIT", given("JUJU_REMOTE_UNIT"), UnitName::parse)?,
             departing_unit: parsed("JUJU_DEPARTING_UNIT", given("JUJU_DEPARTING_UNIT"), UnitName::parse)?,
             action_id: given("JUJU_ACTION_UUID"),
+            trace: given("CHARMS_REACTIVE_TRACE").and_then(path_of),
             event,
             seed,
         })
@@ -198,6 +203,16 @@ mod tests {
         ]);
         let relation = context.expect("a hook's environment").relation.expect("given");
         assert_eq!(relation.to_string(), "db:7");
+    }
+
+    #[test]
+    fn a_trace_goes_to_an_absolute_path_alone() {
+        let traced = |text: &str| {
+            let context = read(&[("JUJU_UNIT_NAME", "web/0"), ("CHARMS_REACTIVE_TRACE", text)]);
+            context.expect("a script's environment").trace
+        };
+        assert_eq!(traced("/tmp/trace.json"), Some("/tmp/trace.json".into()));
+        assert_eq!(traced("true"), None, "what the shell helpers of charms.reactive say");
     }
 
     #[test]

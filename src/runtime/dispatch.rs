@@ -1,4 +1,4 @@
-//! One dispatch: what every part of it shares, and the rounds of handlers.
+//! One dispatch: what every part of it shares; triggers fire.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -9,7 +9,6 @@ use std::rc::Rc;
 use charms_reactive_core::{EndpointName, Flag, FlagSet, Metadata, RelationEvent, RelationId};
 use charms_reactive_hookcmd::{CommandError, HookCommands};
 
-use crate::Hook;
 use crate::context::Context;
 use crate::file::FileError;
 use crate::handler::{Handler, HandlerError};
@@ -19,6 +18,7 @@ use crate::model::Model;
 use crate::plan::Plan;
 use crate::record::RelationRecord;
 use crate::store::StoreError;
+use crate::trace::{Change, Recorder};
 use crate::trigger::Triggers;
 
 /// After how many rounds without rest a dispatch gives up.
@@ -102,8 +102,12 @@ pub(crate) struct Dispatch {
     pub(crate) managers: RefCell<Vec<(EndpointName, Rc<dyn Manage>)>>,
     /// The endpoints whose flags may have to change before the next handler runs.
     stale: RefCell<BTreeSet<EndpointName>>,
+    /// Every change of a flag, in order.
+    pub(crate) journal: RefCell<Vec<Change>>,
+    /// What is told of this dispatch.
+    pub(crate) recorder: Recorder,
     /// Whether a flag was cleared since a batch of handlers was last tested.
-    is_retest_due: Cell<bool>,
+    pub(crate) is_retest_due: Cell<bool>,
     /// What went wrong where nothing could be returned.
     fault: RefCell<Option<DispatchError>>,
     /// How many random ids were drawn.
@@ -116,6 +120,7 @@ impl Dispatch {
     pub(crate) fn new(context: Context, metadata: Rc<Metadata>, commands: Box<dyn HookCommands>) -> Self {
         Self {
             model: Model::new(context.unit.clone(), commands),
+            recorder: Recorder::new(&context.event, context.trace.is_some()),
             context,
             metadata,
             flags: RefCell::default(),
@@ -127,6 +132,7 @@ impl Dispatch {
             plan: RefCell::default(),
             managers: RefCell::default(),
             stale: RefCell::default(),
+            journal: RefCell::default(),
             is_retest_due: Cell::new(false),
             fault: RefCell::default(),
             drawn: Cell::new(0),
@@ -151,6 +157,7 @@ impl Dispatch {
         if !is_change || self.fault.borrow().is_some() {
             return;
         }
+        self.journal.borrow_mut().push(Change { flag: flag.clone(), is_set });
         if depth == TRIGGER_DEPTH_MAX {
             *self.fault.borrow_mut() = Some(DispatchError::TriggerLoop { flag: flag.clone() });
             return;
@@ -162,6 +169,12 @@ impl Dispatch {
         for followed in clears {
             self.change(&followed, false, depth + 1);
         }
+    }
+
+    /// Whether the condition of a handler holds.
+    pub(crate) fn test(&self, handler: &Handler) -> bool {
+        self.recorder.has_tested();
+        self.is_ready(handler)
     }
 
     /// Notes that the flags of an endpoint's interface may have to change.
@@ -231,91 +244,6 @@ fn mixed(mut bits: u64) -> u64 {
     bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     bits ^ (bits >> 31)
-}
-
-/// Runs handlers: those of this hook first, then round after round, until none is due.
-///
-/// # Guarantees
-///
-/// - Handlers run in the order in which they were registered.
-/// - Which handlers of a round run is decided before the first of them does.  A flag set during a
-///   round makes handlers due in the *next* round.
-/// - A flag cleared during a round keeps the handlers that need it from running in the rest of *this*
-///   round.
-/// - In the first round a handler is due when its condition holds; later, when besides one of the flags
-///   it looks at changed in the round before, or a file of it was planned.
-/// - The same flags and handlers always give the same sequence.
-///
-/// # Errors
-///
-/// [`DispatchError::Handler`] when a handler fails, [`DispatchError::Panicked`] when it panics,
-/// [`DispatchError::Unsettled`] after [`ROUNDS_MAX`] rounds, [`DispatchError::TriggerLoop`] when triggers
-/// set each other off without end.  In all cases nothing may be committed.
-pub(crate) fn settle(hook: &mut Hook, handlers: &[Handler]) -> Result<(), DispatchError> {
-    let event = hook.dispatch.context.event.clone();
-    let is_due = |hook: &Hook, handler: &&Handler| {
-        let is_of_hook = handler.condition.hooks().contains(&event)
-            || (handler.condition.is_memory_alone() && !event.is_restricted());
-        is_of_hook && hook.dispatch.is_ready(handler)
-    };
-    run_round(hook, handlers, is_due)?;
-    if event.is_restricted() {
-        return Ok(());
-    }
-    settle_rounds(hook, handlers, true)
-}
-
-/// Runs the rounds.  Without `is_first_free`, the first round too needs a change of a flag.
-pub(crate) fn settle_rounds(
-    hook: &mut Hook,
-    handlers: &[Handler],
-    is_first_free: bool,
-) -> Result<(), DispatchError> {
-    for round in 0..ROUNDS_MAX {
-        hook.dispatch.flags.borrow_mut().end_round();
-        let is_due = |hook: &Hook, handler: &&Handler| {
-            let flags = hook.dispatch.flags.borrow();
-            let is_wanted = (round == 0 && is_first_free)
-                || handler.condition.flags().any(|flag| flags.changed().contains(flag.as_str()))
-                || hook.dispatch.has_planned_file(handler);
-            handler.condition.hooks().is_empty() && is_wanted && hook.dispatch.is_ready(handler)
-        };
-        if run_round(hook, handlers, is_due)? == 0 {
-            return Ok(());
-        }
-    }
-    hook.dispatch.flags.borrow_mut().end_round();
-    let changing = hook.dispatch.flags.borrow().changed().iter().cloned().collect();
-    Err(DispatchError::Unsettled { changing })
-}
-
-/// Runs the handlers that are due, and tells how many were.
-fn run_round<'a>(
-    hook: &mut Hook,
-    handlers: &'a [Handler],
-    is_due: impl Fn(&Hook, &&'a Handler) -> bool,
-) -> Result<usize, DispatchError> {
-    hook.dispatch.take_fault()?;
-    let mut due: Vec<&Handler> = handlers.iter().filter(|handler| is_due(hook, handler)).collect();
-    due.reverse();
-    let count = due.len();
-    hook.dispatch.is_retest_due.set(false);
-    while let Some(handler) = due.pop() {
-        run_handler(hook, handler)?;
-        if hook.dispatch.is_retest_due.replace(false) {
-            due.retain(|handler| hook.dispatch.is_ready(handler));
-        }
-    }
-    Ok(count)
-}
-
-fn run_handler(hook: &mut Hook, handler: &Handler) -> Result<(), DispatchError> {
-    log::debug!("running handler `{}`: {}", handler.name, handler.condition);
-    let seen = hook.dispatch.look_at_files(handler);
-    caught(handler.name, || (handler.run)(hook))?;
-    hook.dispatch.has_run(handler, seen);
-    hook.dispatch.refresh_flags()?;
-    hook.dispatch.take_fault()
 }
 
 /// Calls a function of the charm; a panic in it is an error with its message.

@@ -5,7 +5,7 @@
 //!   context    environment -> Context           the only reader of variables
 //!   state      flags, records of relations      one `state-get`
 //!   automatic  config, leadership, endpoints    flags that the framework sets
-//!   dispatch   handlers, round by round         they read `model`, and add to `plan`
+//!   settle     handlers, round by round         they read `model`, and add to `plan`
 //!   commit     files, relation data, state      the only part that changes anything
 //! ```
 //!
@@ -35,9 +35,11 @@ pub mod prelude;
 mod record;
 pub mod relation;
 mod run;
+mod settle;
 mod shown;
 mod state;
 mod store;
+mod trace;
 pub mod trigger;
 pub mod view;
 

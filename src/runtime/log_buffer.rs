@@ -71,6 +71,22 @@ pub(crate) fn begin() {
     BUFFER.with_borrow_mut(|buffer| *buffer = Buffer::new());
 }
 
+/// Where the next line will be.
+pub(crate) fn next_line() -> usize {
+    BUFFER.with_borrow(|buffer| buffer.lines.len())
+}
+
+/// Adds to the line that is there since [`next_line`] said where, and tells whether there is one: a logger
+/// that somebody else chose keeps none, and a full buffer neither.
+pub(crate) fn append(line: usize, text: &str) -> bool {
+    BUFFER.with_borrow_mut(|buffer| {
+        let Some((_, kept)) = buffer.lines.get_mut(line) else { return false };
+        buffer.bytes += text.len();
+        kept.push_str(text);
+        true
+    })
+}
+
 /// Writes what was gathered: one `juju-log` for each run of messages of one level.
 ///
 /// The running commentary of this crate is of interest only where `has_effects`.

@@ -41,10 +41,20 @@ pub(crate) struct FilesRead(RefCell<BTreeMap<PathBuf, Option<Vec<u8>>>>);
 impl Dispatch {
     /// Whether all that the handler waits for is there: flags, files, and that it has not run before.
     pub(crate) fn is_ready(&self, handler: &Handler) -> bool {
-        let condition = &handler.condition;
-        condition.holds(&self.flags.borrow())
-            && !(condition.is_once() && self.memory.borrow().done.contains(&handler.key))
-            && condition.files().iter().all(|group| group.iter().any(|path| self.is_changed(handler, path)))
+        handler.condition.holds(&self.flags.borrow())
+            && !self.has_run_before(handler)
+            && self.has_changed_files(handler)
+    }
+
+    /// Whether the handler is to run once only, and has.
+    pub(crate) fn has_run_before(&self, handler: &Handler) -> bool {
+        handler.condition.is_once() && self.memory.borrow().done.contains(&handler.key)
+    }
+
+    /// Whether in each group of the handler's files one changed.
+    pub(crate) fn has_changed_files(&self, handler: &Handler) -> bool {
+        let mut groups = handler.condition.files().iter();
+        groups.all(|group| group.iter().any(|path| self.is_changed(handler, path)))
     }
 
     /// Whether the condition looks at a file that is planned.

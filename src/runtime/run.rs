@@ -1,5 +1,6 @@
 //! One dispatch, from `main` to the exit code.
 
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::rc::Rc;
@@ -12,14 +13,16 @@ use crate::automatic;
 use crate::charm::App;
 use crate::commit::{Committed, commit};
 use crate::context::{Context, variable};
-use crate::dispatch::{Dispatch, DispatchError, caught, panic_message, settle, settle_rounds};
+use crate::dispatch::{Dispatch, DispatchError, caught, panic_message};
 use crate::endpoint::Endpoint;
 use crate::interface::Manage;
 use crate::leader;
 use crate::log_buffer;
 use crate::plan::Plan;
+use crate::settle::{settle, settle_changes};
 use crate::state::State;
 use crate::store::Unsaved;
+use crate::trace::{PhaseKind, in_one_line};
 
 /// Runs one dispatch of a charm, as Juju started it: the whole of a charm's `main`.
 pub fn run(app: &App) -> ExitCode {
@@ -84,12 +87,28 @@ pub fn dispatch(
     }
     let has_effects = result.as_ref().is_ok_and(|committed| committed.has_effects);
     log_buffer::write(&mut *dispatch.model.commands(), has_effects);
-    let saved = result?.unsaved.map_or(Ok(()), Unsaved::save).map_err(DispatchError::Store);
+    let saved = result.and_then(|committed| {
+        let saved = committed.unsaved.map_or(Ok(()), Unsaved::save).map_err(DispatchError::Store);
+        if let Err(error) = &saved {
+            log_failure(&dispatch, error);
+            log_buffer::write(&mut *dispatch.model.commands(), true);
+        }
+        saved
+    });
     if let Err(error) = &saved {
-        log_failure(&dispatch, error);
-        log_buffer::write(&mut *dispatch.model.commands(), true);
+        dispatch.recorder.fail(&chain(error));
     }
+    write_trace(&dispatch);
     saved
+}
+
+/// Writes what happened, if somebody asked for it; that this does not work is no reason to fail.
+fn write_trace(dispatch: &Dispatch) {
+    if let Some(path) = &dispatch.context.trace
+        && let Err(error) = dispatch.recorder.write(dispatch, path)
+    {
+        log_buffer::print(&chain(&error).join(": "));
+    }
 }
 
 /// A dispatch from the saved flags to the commit.
@@ -105,6 +124,7 @@ fn through(app: &App, dispatch: &Rc<Dispatch>) -> Result<Committed, DispatchErro
         return Ok(Committed::told());
     }
     let mut state = State::load(app.store, dispatch)?;
+    dispatch.recorder.begin(dispatch);
     let managers: Vec<(EndpointName, Rc<dyn Manage>)> = app
         .bindings
         .iter()
@@ -149,8 +169,18 @@ fn through(app: &App, dispatch: &Rc<Dispatch>) -> Result<Committed, DispatchErro
         automatic::raise_endpoint(dispatch, name, &**manager, is_sweep)?;
     }
     dispatch.flags.borrow_mut().begin();
+    tell_automatic(dispatch);
     settle(&mut hook, &app.handlers)?;
     commit(dispatch, &state)
+}
+
+/// Tells what the framework itself changed.
+fn tell_automatic(dispatch: &Dispatch) {
+    let changes = dispatch.journal.borrow();
+    if !changes.is_empty() {
+        log::debug!("automatic flags of `{}`: {}", dispatch.context.event, in_one_line(&changes));
+    }
+    dispatch.recorder.end_automatic(dispatch);
 }
 
 /// Whether a handler or a trigger looks at such a flag.
@@ -163,9 +193,12 @@ fn depends_on(app: &App, dispatch: &Dispatch, is_wanted: impl Fn(&Flag) -> bool)
 fn run_action(app: &App, hook: &mut Hook, state: &State, name: &str) -> Result<Committed, DispatchError> {
     let dispatch = hook.dispatch.clone();
     let result = match app.actions.iter().find(|(known, _)| *known == name) {
-        Some((_, run)) => caught(name, || run(hook))
-            .and_then(|()| dispatch.refresh_flags())
-            .and_then(|()| settle_rounds(hook, &app.handlers, false)),
+        Some((_, run)) => {
+            dispatch.recorder.begin_phase(&dispatch, (PhaseKind::Hook, 1), BTreeSet::new, Vec::new, &[]);
+            let result = caught(name, || run(hook)).and_then(|()| dispatch.refresh_flags());
+            dispatch.recorder.has_run(name, &"action", &dispatch.journal.borrow());
+            result.and_then(|()| settle_changes(hook, &app.handlers))
+        }
         None => Err(DispatchError::NoAction { name: name.to_owned() }),
     };
     if let Err(error) = result {
@@ -175,6 +208,7 @@ fn run_action(app: &App, hook: &mut Hook, state: &State, name: &str) -> Result<C
             reasons.remove(0);
         }
         log_failure(&dispatch, &error);
+        dispatch.recorder.fail(&reasons);
         let failure = Some(reasons.join(": "));
         *dispatch.plan.borrow_mut() = Plan { failure, ..Plan::default() };
         report_action(&dispatch)?;

@@ -43,6 +43,8 @@ pub(crate) struct Juju {
     pub(crate) failing: Option<&'static str>,
     /// `JUJU_VERSION`.
     pub(crate) version: Option<&'static str>,
+    /// Whether dispatches tell what happened, in `trace.json` of the charm directory.
+    pub(crate) is_traced: bool,
     /// The folder that files go to.
     pub(crate) charm_dir: Option<tempfile::TempDir>,
 }
@@ -82,6 +84,13 @@ impl Juju {
         self.kept.state.get("flags").map_or_else(Vec::new, |text| serde_json::from_str(text).expect("JSON"))
     }
 
+    /// What the last dispatch told of itself.
+    pub(crate) fn trace(&self) -> Value {
+        let folder = self.charm_dir.as_ref().expect("a dispatch was run").path();
+        let text = std::fs::read(folder.join("trace.json")).expect("a traced dispatch");
+        serde_json::from_slice(&text).expect("JSON")
+    }
+
     /// Runs a hook without a relation, or one of `db:1` for `unit` with `event` as `db-relation-joined mysql/0`.
     pub(crate) fn run(&mut self, app: &App, hook: &str) -> Result<(), DispatchError> {
         self.run_on(app, hook, "db:1")
@@ -102,6 +111,7 @@ impl Juju {
                 "JUJU_CONTEXT_ID" => Some("web/0-test".to_owned()),
                 "JUJU_CHARM_DIR" => Some(charm_dir.clone()),
                 "JUJU_VERSION" => self.version.map(str::to_owned),
+                "CHARMS_REACTIVE_TRACE" if self.is_traced => Some(format!("{charm_dir}/trace.json")),
                 "JUJU_MODEL_UUID" => Some("cdac5656".to_owned()),
                 "JUJU_RELATION_ID" if is_relation => Some(relation.to_owned()),
                 "JUJU_REMOTE_APP" if is_relation => Some(application.to_owned()),

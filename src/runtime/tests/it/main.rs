@@ -10,3 +10,4 @@ mod leader;
 mod memory;
 mod settle;
 mod store;
+mod trace;
