@@ -8,6 +8,7 @@ programs='
 prometheus  prometheus
 promtool    prometheus
 openssl     openssl
+chromium    chromium
 zip         zip
 -ensurepip  python3-venv
 '

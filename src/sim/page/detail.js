@@ -164,7 +164,8 @@ function eventRows(from, to, wanted, none) {
 
 const CHANGES = new Set(["databag-changed", "state-changed", "status-changed", "version-changed", "port-opened", "port-closed", "leader-changed", "leader-settings-changed", "related", "unrelated", "unit-added", "unit-removed", "storage-added", "storage-detached"]);
 const OUTPUT = new Set(["log", "output", "action-logged", "call-refused"]);
-const isStep = (event) => !CHANGES.has(event.event) || event.event === "status-changed";
+// What `juju-log` wrote is in its arguments already.
+const isStep = (event) => event.event !== "log" && (!CHANGES.has(event.event) || event.event === "status-changed");
 
 function panelOf(one, tab) {
   if (tab === "handlers") return handlersPanel(view.unit || one.unit, view.position);
@@ -186,7 +187,7 @@ function runHead(one) {
     "header",
     el("h2", el("span.number", `#${one.number}`), " ", one.unit, " ", el("b", one.hook), one.about ? el("span.about", ` ${one.about}`) : null),
     el("p.facts", el(`span.outcome.${one.outcome}`, OUTCOMES[one.outcome]), one.kind === "hook" ? null : el("span.outcome.kind", one.kind), el("span", facts.join(" · "))),
-    one.error ? el("p.error", one.error) : null,
+    one.error && one.error !== exitText(one.exit) ? el("p.error", one.error) : null,
     cause ? el("p.cause", "because ", cause.run ? runLink(cause.run) : "somebody", " wrote ", cause.keys.slice(0, 6).map((key) => [el("code", key), " "]).flat(), cause.keys.length > 6 ? `and ${cause.keys.length - 6} more` : null) : null,
   );
 }

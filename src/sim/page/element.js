@@ -54,6 +54,9 @@ function shape(name) {
   return svg;
 }
 
+/** A text in which names stand between backticks. */
+const coded = (text) => text.split("`").map((part, at) => (at % 2 === 1 ? el("code", part) : part));
+
 /** Seconds for people: `0 s`, `5 m 12 s`, `3 h 2 m`. */
 function duration(seconds) {
   const whole = Math.floor(seconds);

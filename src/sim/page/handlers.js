@@ -62,7 +62,7 @@ function handlerRow(one, handler) {
     const reasons = new Map();
     for (const { where, because } of handler.notRun) reasons.set(because, [...(reasons.get(because) || []), where]);
     for (const [because, places] of reasons) {
-      row.append(el("div.reason.because", because, el("span.where", places.join(", "))));
+      row.append(el("div.reason.because", coded(because), el("span.where", places.join(", "))));
     }
     row.append(el("div.earlier", before ? ["last ran in ", runLink(before)] : "has not run before in this unit"));
   }
@@ -87,7 +87,7 @@ function handlersPanel(unit, position) {
   const automatic = listOf(one.trace.automatic).map(textOf);
   panel.append(el("p.lead", "In ", runLink(one), ` ${ran} of ${count(handlers.length, "handler")} ran.`));
   if (automatic.length > 0) panel.append(el("p.lead", "Before them the framework changed ", automatic.map(flagChip)));
-  if (one.trace.error) panel.append(el("p.error", textOf(one.trace.error)));
+  if (one.trace.error) panel.append(el("p.error", coded(textOf(one.trace.error))));
   panel.append(...handlers.map((handler) => handlerRow(one, handler)));
   return panel;
 }

@@ -189,13 +189,14 @@ TABS.forEach((tab, at) => {
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || byId("help").open) return;
   const isTyping = event.target.id === "query";
+  const isMoved = event.target.id === "scrubber" && /^(Arrow|Home|End|Page)/.test(event.key);
   if (isTyping && event.key === "Enter") {
     goToMatch(event.shiftKey ? -1 : 1);
   } else if (isTyping && event.key === "Escape") {
     byId("query").value = "";
     look();
     timeline.focus();
-  } else if (!isTyping && event.target.tagName !== "SELECT" && Object.hasOwn(KEY, event.key)) {
+  } else if (!isTyping && !isMoved && event.target.tagName !== "SELECT" && Object.hasOwn(KEY, event.key)) {
     event.preventDefault();
     KEY[event.key](event);
   }
@@ -249,7 +250,7 @@ timeline.addEventListener("click", (event) => {
 /** Has `move` told of the pointer from where it is pressed until it is let go. */
 function dragged(element, move) {
   element.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0) return;
+    if (event.button !== 0 || event.target.closest("[data-event]")) return;
     event.preventDefault();
     element.setPointerCapture(event.pointerId);
     move(event);

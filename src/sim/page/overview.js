@@ -6,9 +6,10 @@ const overview = byId("overview");
 function drawBars() {
   const width = overview.clientWidth;
   const bars = Math.max(1, Math.min(runs.length, Math.floor(width / 4)));
-  const most = Math.log1p(Math.max(1, ...barValues(bars).map((bar) => bar.commands)));
+  const values = barValues(bars);
+  const most = Math.log1p(Math.max(1, ...values.map((bar) => bar.commands)));
   overview.replaceChildren(
-    ...barValues(bars).map((bar) => {
+    ...values.map((bar) => {
       const height = 3 + (25 * Math.log1p(bar.commands)) / most;
       const box = el(`div.bar.${bar.worst}${bar.isFaint ? ".faint" : ""}`);
       return positioned(box, { x: bar.x * width, width: Math.max(bar.width * width - 1, 1), height });

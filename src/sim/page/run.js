@@ -54,7 +54,6 @@ const MARKS = {
   unrelated: "unrelated",
   "unit-added": "added",
   "unit-removed": "removed",
-  "time-passed": "time",
   "charm-replaced": "other",
   "storage-added": "other",
   "storage-detached": "other",

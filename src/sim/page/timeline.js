@@ -1,10 +1,10 @@
 // The lanes: one row a unit, one column a run.  Only what is in sight is in the document.
 
 const NAMES_WIDTH = 190;
-const RULER_HEIGHT = 38;
+/** With the row of the model's own marks. */
+const RULER_HEIGHT = 62;
 /** Room before the first column, for what happened before it. */
 const PAD = 18;
-const MODEL_ROW = 24;
 const APPLICATION_ROW = 24;
 const UNIT_ROW = 26;
 const COLUMN_MIN = 3;
@@ -36,9 +36,9 @@ const placeOf = (position) => (position > 0 ? place(position - 1) : 0);
 
 /** Lays the rows out. */
 function layOut() {
-  rows = [{ kind: "model", name: "model", top: RULER_HEIGHT, height: MODEL_ROW }];
+  rows = [];
   rowOfUnit.clear();
-  let top = RULER_HEIGHT + MODEL_ROW;
+  let top = RULER_HEIGHT;
   const push = (kind, name, height) => {
     const row = { kind, name, top, height };
     rows.push(row);
@@ -69,7 +69,7 @@ const markGroups = (() => {
 })();
 
 /** Which kind stands for several marks at one place. */
-const WEIGHT = ["operator", "leader", "unrelated", "related", "removed", "added", "other", "time"];
+const WEIGHT = ["operator", "leader", "unrelated", "related", "removed", "added", "other"];
 const strongest = (group) => WEIGHT.find((kind) => group.marks.some((mark) => mark.kind === kind));
 
 function positioned(element, { x, y, width, height }) {
@@ -106,7 +106,8 @@ function drawTimeline() {
     ...(at ? [positioned(el("div.band"), { x: left(at.column), width: columnWidth, y: RULER_HEIGHT, height: sheet.clientHeight - RULER_HEIGHT })] : []),
   );
   byId("ribbons").replaceChildren(...seen.filter((row) => row.kind === "unit").flatMap((row) => ribbon(row, columns)));
-  byId("boxes").replaceChildren(...boxes(columns, isSeen), ...modelMarks(columns), ...leaderMarks(seen, columns));
+  byId("boxes").replaceChildren(...boxes(columns, isSeen), ...leaderMarks(seen, columns));
+  byId("marks").replaceChildren(...modelMarks(columns));
   positioned(byId("playhead"), { x: left(placeOf(view.position)), height: sheet.clientHeight });
 }
 
@@ -122,9 +123,10 @@ function drawRuler(columns) {
     const isFirst = column === columns.first;
     if (!isFirst && runs[column].now === runs[column - 1].now) continue;
     const x = left(column) - NAMES_WIDTH;
-    if (x < end) continue;
-    ticks.push(positioned(el(`span.hour${isFirst && column > 0 ? ".goes-on" : ""}`, duration(runs[column].now)), { x }));
-    end = x + 70;
+    const hasRoom = x >= end;
+    if (!hasRoom && columnWidth < 8) continue;
+    ticks.push(positioned(el(`span.hour${isFirst && column > 0 ? ".goes-on" : ""}`, hasRoom ? duration(runs[column].now) : ""), { x }));
+    if (hasRoom) end = x + 64;
   }
   byId("ticks").replaceChildren(...ticks);
 }
@@ -132,7 +134,6 @@ function drawRuler(columns) {
 function drawNames(seen) {
   const state = stateAt(view.position);
   const names = seen.map((row) => {
-    if (row.kind === "model") return el("div.name.model", "model");
     if (row.kind === "application") {
       const units = applications.get(row.name);
       const isFolded = folded.has(row.name);
@@ -200,7 +201,7 @@ function boxes(columns, isSeen) {
     const own = lanes.get(one.unit).runs;
     const next = own[lowerBound(own, column + 1)];
     const free = ((next === undefined ? column + 9 : next) - column - 1) * columnWidth - 4;
-    if (free < 34) continue;
+    if (free < 42) continue;
     const label = el(`div.beside${isFaint ? ".faint" : ""}`, shortName(one.hook));
     drawnBoxes.push(positioned(label, { x: left(column + 1) + 1, y, width: Math.min(free, 140) }));
   }
@@ -213,7 +214,7 @@ function modelMarks(columns) {
   let end = -Infinity;
   for (const group of markGroups.slice(first)) {
     if (group.place > columns.last + 1) break;
-    const x = left(group.place) - 8;
+    const x = left(group.place) - NAMES_WIDTH - 8;
     const kind = strongest(group);
     // Where there is no room for all, those that somebody did have it.
     if (x < end && kind !== "operator") continue;
@@ -221,7 +222,7 @@ function modelMarks(columns) {
     const target = `${group.marks[group.marks.length - 1].at + 1}`;
     const number = group.marks.length > 1 && columnWidth >= 14 ? el("span.many", `${group.marks.length}`) : null;
     const mark = el(`button.mark.${kind}`, { type: "button", "data-event": target, "data-group": `${markGroups.indexOf(group)}`, tabIndex: -1 }, shape(kind), number);
-    drawnMarks.push(positioned(mark, { x, y: RULER_HEIGHT + 4 }));
+    drawnMarks.push(positioned(mark, { x, y: 4 }));
   }
   return drawnMarks;
 }
@@ -255,7 +256,7 @@ function reveal(position, unit) {
   if (x < from || x > to) timeline.scrollLeft = x - NAMES_WIDTH - (timeline.clientWidth - NAMES_WIDTH) / 2;
   const row = rowOfUnit.get(unit);
   if (!row) return;
-  if (row.top < timeline.scrollTop + RULER_HEIGHT) timeline.scrollTop = row.top - RULER_HEIGHT - MODEL_ROW;
+  if (row.top < timeline.scrollTop + RULER_HEIGHT) timeline.scrollTop = row.top - RULER_HEIGHT - APPLICATION_ROW;
   const bottom = row.top + row.height - timeline.clientHeight + 14;
   if (timeline.scrollTop < bottom) timeline.scrollTop = bottom;
 }
