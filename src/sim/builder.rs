@@ -8,6 +8,7 @@ use crate::clock::{Clock, UPDATE_STATUS_INTERVAL};
 use crate::commands;
 use crate::error::{RunError, SimError};
 use crate::model::{Model, Substrate};
+use crate::page;
 use crate::sim::{Settings, Sim};
 use crate::version::JujuVersion;
 
@@ -44,6 +45,9 @@ impl Default for Builder {
                 connection_limit: Duration::from_secs(5),
                 retries_max: 3,
                 hooks_max: 10_000,
+                is_recording: false,
+                page: None,
+                page_folder: None,
             },
             events_max: usize::MAX,
             update_status_interval: UPDATE_STATUS_INTERVAL,
@@ -136,6 +140,26 @@ impl Builder {
         self
     }
 
+    /// Asks charms to trace their handlers in each run, so that [`Sim::page`] tells why one did not run; off
+    /// without this.
+    ///
+    /// Charms on `charms-reactive` find the variable `CHARMS_REACTIVE_TRACE` in their environment then, and
+    /// write what their dispatch did into the file that it names; it becomes an [`crate::Event::Traced`].
+    pub fn record(mut self, is_recording: bool) -> Self {
+        self.settings.is_recording = is_recording;
+        self
+    }
+
+    /// Has the run recorded, and its page ([`Sim::page`]) written to this file when the test that made it
+    /// panics.
+    ///
+    /// Without it, the variable [`crate::PAGE_VARIABLE`] may name a folder for the pages of all tests that
+    /// fail.
+    pub fn page_on_panic(mut self, path: impl Into<PathBuf>) -> Self {
+        self.settings.page = Some(path.into());
+        self.record(true)
+    }
+
     /// Makes the simulation.
     ///
     /// # Errors
@@ -169,7 +193,10 @@ impl Builder {
         };
         model.journal.keep(self.events_max);
         let clock = Clock::new(self.seed, self.update_status_interval);
-        Ok(Sim::new(self.seed, model, agents, self.settings, clock, temporary))
+        let mut settings = self.settings;
+        settings.page_folder = page::chosen_folder();
+        settings.is_recording |= settings.page_folder.is_some();
+        Ok(Sim::new(self.seed, model, agents, settings, clock, temporary))
     }
 }
 

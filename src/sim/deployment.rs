@@ -10,7 +10,7 @@ use crate::error::{ModelError, SimError};
 use crate::event::Event;
 use crate::metadata::{Charm, ResourceKind};
 use crate::model::{Application, Home, Model, Resource, Substrate, new_uuid};
-use crate::sim::Sim;
+use crate::sim::{Sim, counted};
 use crate::version::JujuVersion;
 
 /// What `juju deploy` is told beside the charm.
@@ -88,22 +88,23 @@ impl Sim {
         if charm.is_subordinate && deployment.units > 0 {
             return Err(ModelError::Subordinate { name }.into());
         }
-        self.model.add_application(&name, charm)?;
-        if let Err(error) = self.model.equip(&name, deployment) {
-            self.model.forget_application(&name);
-            return Err(error.into());
-        }
-        self.warn_of(&name);
-        for _ in 0..deployment.units {
-            self.add_unit(name.as_str())?;
-        }
-        Ok(())
+        self.act(format!("deploy {name}, {}", counted(deployment.units)), |sim| {
+            sim.model.add_application(&name, charm)?;
+            if let Err(error) = sim.model.equip(&name, deployment) {
+                sim.model.forget_application(&name);
+                return Err(error.into());
+            }
+            sim.warn_of(&name);
+            (0..deployment.units).try_for_each(|_| sim.place_unit(&name).map(drop))
+        })
     }
 
     /// Adds a unit on the machine of another one, as `--to` does.
     pub fn add_unit_beside(&mut self, application: &str, unit: &str) -> Result<UnitName, SimError> {
         let machine = self.model.unit(&UnitName::parse(unit)?)?.machine;
-        Ok(self.model.add_unit_to(&ApplicationName::parse(application)?, machine)?)
+        self.model.act(format!("add a unit to {application}, beside {unit}"), |model| {
+            Ok(model.add_unit_to(&ApplicationName::parse(application)?, machine)?)
+        })
     }
 
     /// Has an application have so many units: new ones are added, those with the highest numbers go.
@@ -117,13 +118,13 @@ impl Sim {
         let is_staying = |unit: &&crate::model::Unit| unit.life == crate::model::Life::Alive;
         let there: Vec<UnitName> =
             self.model.units_of(&name).filter(is_staying).map(|unit| unit.name.clone()).collect();
-        for _ in there.len()..units {
-            self.add_unit(application)?;
-        }
-        for unit in there.iter().skip(units).rev() {
-            self.model.end_unit(unit);
-        }
-        Ok(())
+        self.act(format!("scale {application} to {units}"), |sim| {
+            (there.len()..units).try_for_each(|_| sim.place_unit(&name).map(drop))?;
+            for unit in there.iter().skip(units).rev() {
+                sim.model.end_unit(unit);
+            }
+            Ok(())
+        })
     }
 
     /// Gives an application another file for a resource: its units get `upgrade-charm`.
@@ -137,10 +138,12 @@ impl Sim {
         resource: &str,
         content: impl Into<Vec<u8>>,
     ) -> Result<(), SimError> {
-        let application = self.model.application_mut(&ApplicationName::parse(application)?)?;
-        application.give_resource(resource, content.into())?;
-        application.charm_modified += 1;
-        Ok(())
+        self.model.act(format!("attach {resource} to {application}"), |model| {
+            let application = model.application_mut(&ApplicationName::parse(application)?)?;
+            application.give_resource(resource, content.into())?;
+            application.charm_modified += 1;
+            Ok(())
+        })
     }
 
     /// Has an application be trusted with the cloud's credential, or not any more.
@@ -149,8 +152,11 @@ impl Sim {
     ///
     /// `juju trust`; `U/resolver.go` takes the change for one of the configuration.
     pub fn set_trust(&mut self, application: &str, is_trusted: bool) -> Result<(), SimError> {
-        self.model.application_mut(&ApplicationName::parse(application)?)?.is_trusted = is_trusted;
-        Ok(())
+        let verb = if is_trusted { "trust" } else { "trust no more" };
+        self.model.act(format!("{verb} {application}"), |model| {
+            model.application_mut(&ApplicationName::parse(application)?)?.is_trusted = is_trusted;
+            Ok(())
+        })
     }
 
     /// What `credential-get` answers to applications that are trusted; a made-up cloud without this.

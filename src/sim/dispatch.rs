@@ -177,6 +177,7 @@ impl Sim {
     }
 
     pub(crate) fn run_hook(&mut self, unit: &UnitName, hook: &Hook, fate: Fate) -> Result<HookRun, SimError> {
+        self.tell_time();
         self.prepare(unit, hook)?;
         let run = Run::new(&mut self.model, unit, Purpose::Hook(hook.clone()));
         let (name, about) = (run.name(), run.about());

@@ -1,4 +1,5 @@
-//! The environment of a charm: exactly what Juju sets, nothing inherited.
+//! The environment of a charm: exactly what Juju sets, nothing inherited; where a run is recorded also where
+//! its trace goes.
 
 use std::path::Path;
 
@@ -6,6 +7,7 @@ use charms_reactive_core::{HookEvent, SecretEvent};
 
 use crate::model::{Hook, Model, SeriesStep, Substrate, Unit};
 use crate::run::{Purpose, Run};
+use crate::trace::TRACE_VARIABLE;
 
 /// The version of the simulated cluster's API.
 const CLOUD_API: &str = "1.29.0";
@@ -33,6 +35,8 @@ pub(crate) struct Places<'a> {
     pub(crate) tools: &'a Path,
     /// What follows the hook commands in `PATH`.
     pub(crate) path_tail: &'a str,
+    /// Where the charm may write down what its handlers did.
+    pub(crate) trace: Option<&'a Path>,
 }
 
 /// The variables of a run, in the order in which the agent builds them.
@@ -78,6 +82,7 @@ pub(crate) fn environment(model: &Model, run: &Run, places: Places<'_>) -> Vec<(
         ("DEBIAN_FRONTEND", "noninteractive".to_owned()),
         ("APT_LISTCHANGES_FRONTEND", "none".to_owned()),
     ]);
+    variables.extend(places.trace.map(|trace| (TRACE_VARIABLE, shown(trace))));
     variables
 }
 

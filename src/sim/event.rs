@@ -1,12 +1,18 @@
-//! What happens in a simulation, as values for observers and for the transcript.
+//! What happens in a simulation, as values for observers, for the transcript and for the page.
 
 use std::fmt;
+use std::time::Duration;
 
 use charms_reactive_core::{ApplicationName, UnitName};
 use charms_reactive_hookcmd::commands::Party;
+use serde::{Serialize, Serializer};
+use serde_json::{Map, Value};
 
 /// How a process ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+///
+/// As JSON: `{"code": 0}`, `{"signal": 9}`, `"timed-out"` or `"rebooted"`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Exit {
     /// By itself, with this code.
@@ -31,7 +37,8 @@ impl fmt::Display for Exit {
 }
 
 /// Which stream a line was written to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Stream {
     /// Standard output; Juju logs it at level DEBUG.
     Stdout,
@@ -40,9 +47,48 @@ pub enum Stream {
 }
 
 /// Something that happened.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// # As JSON
+///
+/// One object an event: its kind under `event`, in words with dashes, and its fields under their own
+/// names.  Names are stable; there may be more kinds and more fields in later versions.
+///
+/// ```
+/// use charms_reactive_sim::{Event, hookcmd::UnitName};
+///
+/// let event = Event::UnitAdded { unit: UnitName::parse("web/0").expect("a name") };
+/// let json = serde_json::to_string(&event).expect("events are plain");
+/// assert_eq!(json, r#"{"event":"unit-added","unit":"web/0"}"#);
+/// ```
+///
+/// Units, applications and parties are their names (only units have a `/`), bytes are text in which what
+/// is no text is replaced, times are seconds as numbers, what is absent is null.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Event {
+    /// An operator, or a fault, has done something to the model; what follows from it comes after it.
+    OperatorActed {
+        /// What, in words, for example `relate web:db with mysql:server`.
+        what: String,
+    },
+    /// Time has passed, which is told before the next run.
+    TimePassed {
+        /// How much since the simulation was made.
+        #[serde(serialize_with = "seconds")]
+        now: Duration,
+    },
+    /// The next run of the unit is this action.
+    ActionStarted {
+        /// The unit.
+        unit: UnitName,
+        /// Its number.
+        id: u32,
+        /// Its name.
+        action: String,
+        /// Its parameters, with defaults.
+        parameters: Map<String, Value>,
+    },
     /// The agent started the charm.
     HookStarted {
         /// The unit.
@@ -69,11 +115,16 @@ pub enum Event {
         name: String,
         /// Its arguments.
         args: Vec<String>,
+        /// Its standard input, where it wanted some.
+        #[serde(serialize_with = "optional_text")]
+        stdin: Option<Vec<u8>>,
         /// Its exit code.
         code: i32,
         /// Its standard output.
+        #[serde(serialize_with = "text")]
         stdout: Vec<u8>,
         /// Its standard error.
+        #[serde(serialize_with = "text")]
         stderr: Vec<u8>,
     },
     /// The agent refused a request on its socket.
@@ -117,6 +168,15 @@ pub enum Event {
         /// The message.
         message: String,
     },
+    /// The charm wrote down which of its handlers ran, and why others did not.
+    ///
+    /// Only where [`crate::Builder::record`] asks for it, and of charms that do so.
+    Traced {
+        /// The unit.
+        unit: UnitName,
+        /// What it wrote.
+        trace: Value,
+    },
     /// The process ended, and what it had staged was made visible or dropped.
     HookEnded {
         /// The unit.
@@ -135,6 +195,7 @@ pub enum Event {
         /// The number of the relation.
         relation: u32,
         /// Whose databag.
+        #[serde(serialize_with = "name")]
         party: Party,
         /// The key.
         key: String,
@@ -157,6 +218,7 @@ pub enum Event {
     /// A unit or an application shows another status.
     StatusChanged {
         /// Whose.
+        #[serde(serialize_with = "name")]
         party: Party,
         /// The word.
         status: String,
@@ -283,6 +345,8 @@ impl Event {
                 | Self::PortOpened { .. }
                 | Self::PortClosed { .. }
                 | Self::ActionLogged { .. }
+                | Self::ActionStarted { .. }
+                | Self::Traced { .. }
         )
     }
 }
@@ -295,6 +359,23 @@ pub(crate) fn party_name(party: &Party) -> String {
     }
 }
 
+fn name<S: Serializer>(party: &Party, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&party_name(party))
+}
+
+fn text<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&String::from_utf8_lossy(bytes))
+}
+
+#[expect(clippy::ref_option, reason = "the form that serde asks for")]
+fn optional_text<S: Serializer>(bytes: &Option<Vec<u8>>, serializer: S) -> Result<S::Ok, S::Error> {
+    bytes.as_deref().map(String::from_utf8_lossy).serialize(serializer)
+}
+
+fn seconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(time.as_secs_f64())
+}
+
 type Observer = Box<dyn FnMut(&Event)>;
 
 /// All that happened, and who is told.
@@ -303,16 +384,20 @@ pub(crate) struct Journal {
     events: Vec<Event>,
     /// How many of the newest are kept at least; all without.
     kept: Option<usize>,
+    /// How many were not kept.
+    dropped: usize,
     observers: Vec<Observer>,
     /// Whether something was told since the last look that other units may have to be asked about.
     concerns_others: bool,
-    /// What is told after the command that caused it.
-    held: Option<Vec<Event>>,
+    /// What is told after what caused it, the innermost cause last.
+    held: Vec<Vec<Event>>,
+    /// The time that was told last.
+    now: Duration,
 }
 
 impl Journal {
     pub(crate) fn record(&mut self, event: Event) {
-        if let Some(held) = &mut self.held {
+        if let Some(held) = self.held.last_mut() {
             held.push(event);
             return;
         }
@@ -324,6 +409,7 @@ impl Journal {
         if let Some(kept) = self.kept
             && self.events.len() / 2 >= kept
         {
+            self.dropped += self.events.len() - kept;
             self.events.drain(..self.events.len() - kept);
         }
         self.events.push(event);
@@ -339,16 +425,24 @@ impl Journal {
         self.kept = Some(count);
     }
 
-    /// Holds events back, so that the command that causes them can be told first.
+    /// Holds events back, so that what causes them can be told first.
     pub(crate) fn hold(&mut self) {
-        self.held = Some(Vec::new());
+        self.held.push(Vec::new());
     }
 
     /// Tells `cause`, then all that was held back.
     pub(crate) fn release(&mut self, cause: Option<Event>) {
-        let held = self.held.take().unwrap_or_default();
+        let held = self.held.pop().unwrap_or_default();
         for event in cause.into_iter().chain(held) {
             self.record(event);
+        }
+    }
+
+    /// Tells what time it is, where that is not known.
+    pub(crate) fn tell_time(&mut self, now: Duration) {
+        if self.now != now {
+            self.now = now;
+            self.record(Event::TimePassed { now });
         }
     }
 
@@ -359,10 +453,79 @@ impl Journal {
     pub(crate) fn events(&self) -> &[Event] {
         &self.events
     }
+
+    /// How many events came before those that are kept.
+    pub(crate) fn dropped(&self) -> usize {
+        self.dropped
+    }
 }
 
 impl fmt::Debug for Journal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Journal").field("events", &self.events.len()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(event: &Event, expected: &str) {
+        assert_eq!(serde_json::to_string(event).expect("events are plain"), expected);
+    }
+
+    fn unit() -> UnitName {
+        UnitName::parse("web/0").expect("a name")
+    }
+
+    #[test]
+    fn events_keep_their_shape_as_json() {
+        check(
+            &Event::HookStarted { unit: unit(), hook: "install".to_owned(), about: None },
+            r#"{"event":"hook-started","unit":"web/0","hook":"install","about":null}"#,
+        );
+        let (name, args) = ("relation-set".to_owned(), vec!["--file".to_owned(), "-".to_owned()]);
+        let (stdin, stderr) = (Some(b"a: b".to_vec()), vec![b'n', b'o', 0xff]);
+        check(
+            &Event::CommandRun { unit: unit(), name, args, stdin, code: 1, stdout: Vec::new(), stderr },
+            "{\"event\":\"command-run\",\"unit\":\"web/0\",\"name\":\"relation-set\",\"args\":[\"--file\",\"-\"],\
+             \"stdin\":\"a: b\",\"code\":1,\"stdout\":\"\",\"stderr\":\"no\u{fffd}\"}",
+        );
+        let (old, new) = (None, Some("1".to_owned()));
+        let (key, party) = ("port".to_owned(), Party::Application(unit().application().clone()));
+        check(
+            &Event::DatabagChanged { relation: 3, party, key, old, new },
+            r#"{"event":"databag-changed","relation":3,"party":"web","key":"port","old":null,"new":"1"}"#,
+        );
+        check(
+            &Event::TimePassed { now: Duration::from_millis(1500) },
+            r#"{"event":"time-passed","now":1.5}"#,
+        );
+    }
+
+    #[test]
+    fn exits_keep_their_shape_as_json() {
+        let check = |exit: Exit, expected: &str| {
+            assert_eq!(serde_json::to_string(&exit).expect("plain"), expected);
+        };
+        check(Exit::Code(0), r#"{"code":0}"#);
+        check(Exit::Signal(9), r#"{"signal":9}"#);
+        check(Exit::TimedOut, r#""timed-out""#);
+        check(Exit::Rebooted, r#""rebooted""#);
+    }
+
+    #[test]
+    fn a_cause_is_told_before_what_follows_from_it() {
+        let told = |what: &str| Event::OperatorActed { what: what.to_owned() };
+        let mut journal = Journal::default();
+        journal.hold();
+        journal.hold();
+        journal.record(told("inner effect"));
+        journal.release(Some(told("inner")));
+        journal.record(told("outer effect"));
+        journal.release(Some(told("outer")));
+        let expected = ["outer", "inner", "inner effect", "outer effect"].map(told);
+        assert_eq!(journal.events(), expected);
     }
 }

@@ -13,7 +13,7 @@ use crate::event::Event;
 use crate::host::Host;
 use crate::model::Life;
 use crate::process::{Ended, Lookup, ProcessError, Program, lookup};
-use crate::run::Run;
+use crate::run::{Purpose, Run};
 use crate::server::{Gate, MESSAGES_MAX, Server};
 use crate::sim::Sim;
 use crate::stray;
@@ -65,19 +65,32 @@ impl Sim {
         input: Input,
     ) -> Result<Finished, RunError> {
         let (unit, hook, about) = (run.unit.clone(), run.name(), run.about());
-        self.model.journal.record(Event::HookStarted { unit, hook, about });
-        match target {
-            Ok(Target::File(path)) => self.execute_file(run, path, input),
-            Ok(Target::Function(function)) => Ok(self.execute_function(run, &function)),
-            Err(error) => Ok(Finished { run, ended: Err(error), server: None }),
+        self.tell_time();
+        if let Purpose::Action { id, parameters, .. } = &run.purpose {
+            let (unit, action, parameters) = (unit.clone(), hook.clone(), parameters.clone());
+            self.model.journal.record(Event::ActionStarted { unit, id: *id, action, parameters });
         }
+        self.model.journal.record(Event::HookStarted { unit, hook, about });
+        let finished = match target {
+            Ok(Target::File(path)) => self.execute_file(run, path, input)?,
+            Ok(Target::Function(function)) => self.execute_function(run, &function),
+            Err(error) => Finished { run, ended: Err(error), server: None },
+        };
+        self.take_trace(&finished.run);
+        Ok(finished)
     }
 
     fn execute_function(&mut self, run: Run, function: &Function) -> Finished {
         let charm = self.agents.charm(&run.unit);
         let (socket, tools) = (charm.with_file_name("agent.socket"), self.agents.tools());
-        let places =
-            Places { charm: &charm, socket: &socket, tools: &tools, path_tail: &self.settings.path_tail };
+        let trace = self.place_for_trace(&run);
+        let places = Places {
+            charm: &charm,
+            socket: &socket,
+            tools: &tools,
+            path_tail: &self.settings.path_tail,
+            trace: trace.as_deref(),
+        };
         let variables = environment(&self.model, &run, places);
         let environment = Environment::new(variables, &mut self.model.ids);
         let host = Host::new(std::mem::take(&mut self.model), run, self.rules.clone());
@@ -93,8 +106,14 @@ impl Sim {
         self.agents.make(&unit)?;
         let socket = self.agents.socket(&unit)?;
         let tools = self.agents.tools();
-        let places =
-            Places { charm: &charm, socket: &socket, tools: &tools, path_tail: &self.settings.path_tail };
+        let trace = self.place_for_trace(&run);
+        let places = Places {
+            charm: &charm,
+            socket: &socket,
+            tools: &tools,
+            path_tail: &self.settings.path_tail,
+            trace: trace.as_deref(),
+        };
         let program = Program {
             path,
             args: input.args,

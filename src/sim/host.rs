@@ -76,6 +76,7 @@ impl Host {
                     unit: self.run.unit.clone(),
                     name: call.command.clone(),
                     args: call.args.clone(),
+                    stdin: call.stdin.clone().filter(|stdin| !stdin.is_empty()),
                     code: answer.code,
                     stdout: answer.stdout.clone(),
                     stderr: answer.stderr.clone(),

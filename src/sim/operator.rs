@@ -6,6 +6,7 @@ use charms_reactive_core::{ApplicationName, UnitName};
 use charms_reactive_hookcmd::commands::Party;
 
 use crate::error::{ModelError, SimError};
+use crate::event::{Event, party_name};
 use crate::model::{Life, Model};
 
 /// A hand on the model: what operators, other charms and bad luck can do to it at any moment.
@@ -23,7 +24,7 @@ impl<'a> Operator<'a> {
 
     /// Has another unit lead its application.
     pub fn set_leader(&mut self, unit: &str) -> Result<(), SimError> {
-        Ok(self.model.set_leader(&UnitName::parse(unit)?)?)
+        self.model.act(format!("let {unit} lead"), |model| Ok(model.set_leader(&UnitName::parse(unit)?)?))
     }
 
     /// Takes leadership from a unit that has it.
@@ -34,6 +35,7 @@ impl<'a> Operator<'a> {
         if !self.model.is_leader(unit) {
             return;
         }
+        self.model.journal.hold();
         let others: Vec<UnitName> = self
             .model
             .units_of(unit.application())
@@ -44,27 +46,30 @@ impl<'a> Operator<'a> {
             Some(other) => self.model.set_leader(other).expect("a living unit may lead"),
             None => self.model.depose(unit),
         }
+        self.model.journal.release(Some(acted(format!("take leadership from {unit}"))));
     }
 
     /// Sets options from texts, which are read by the options' types; all or none.
     pub fn configure(&mut self, application: &str, options: &[(&str, &str)]) -> Result<(), SimError> {
-        let application = ApplicationName::parse(application)?;
-        Ok(self.model.application_mut(&application)?.configure(options)?)
+        let name = ApplicationName::parse(application)?;
+        self.model.act(configuring(application, options), |model| {
+            Ok(model.application_mut(&name)?.configure(options)?)
+        })
     }
 
     /// Has a unit go, through its last hooks.
     pub fn remove_unit(&mut self, unit: &str) -> Result<(), SimError> {
-        Ok(self.model.remove_unit(&UnitName::parse(unit)?)?)
+        self.model.act(format!("remove {unit}"), |model| Ok(model.remove_unit(&UnitName::parse(unit)?)?))
     }
 
     /// Has a relation go, through the last hooks of its units.
     pub fn remove_relation(&mut self, relation: u32) -> Result<(), SimError> {
-        Ok(self.model.remove_relation(relation)?)
+        self.model.act(format!("remove relation {relation}"), |model| Ok(model.remove_relation(relation)?))
     }
 
     /// Relates two endpoints, as [`crate::Sim::relate`] does.
     pub fn relate(&mut self, one: &str, other: &str) -> Result<u32, SimError> {
-        self.model.relate(one, other)
+        self.model.act(format!("relate {one} with {other}"), |model| model.relate(one, other))
     }
 
     /// Writes a key of a databag as its owner would, at once; an empty text removes it.
@@ -75,23 +80,29 @@ impl<'a> Operator<'a> {
         key: &str,
         text: &str,
     ) -> Result<(), SimError> {
-        self.model.relation(relation)?;
-        self.model.write_databag(relation, party, &BTreeMap::from([(key.to_owned(), text.to_owned())]));
-        Ok(())
+        let what = format!("write {key} into the databag of {} in relation {relation}", party_name(party));
+        self.model.act(what, |model| {
+            model.relation(relation)?;
+            model.write_databag(relation, party, &BTreeMap::from([(key.to_owned(), text.to_owned())]));
+            Ok(())
+        })
     }
 
     /// Has the machine of a unit restart: once the unit has started, `start` comes again.
     pub fn reboot(&mut self, unit: &str) -> Result<(), SimError> {
-        let unit = self.model.unit(&UnitName::parse(unit)?)?.name.clone();
-        self.model.restart_machine(&unit);
-        Ok(())
+        self.model.act(format!("reboot {unit}"), |model| {
+            let unit = model.unit(&UnitName::parse(unit)?)?.name.clone();
+            model.restart_machine(&unit);
+            Ok(())
+        })
     }
 
     /// Gives a unit another address, which `config-changed` and its databags will tell.
     pub fn change_address(&mut self, unit: &UnitName) {
         let address = self.model.next_address();
-        if let Some(unit) = self.model.units.get_mut(unit) {
-            unit.address = address;
+        if let Some(known) = self.model.units.get_mut(unit) {
+            known.address = address;
+            self.model.journal.record(acted(format!("give {unit} another address")));
         }
     }
 
@@ -100,6 +111,7 @@ impl<'a> Operator<'a> {
         let id = id.strip_prefix("secret:").unwrap_or(id);
         if let Some(secret) = self.model.secrets.get_mut(id) {
             secret.grants.clear();
+            self.model.journal.record(acted(format!("revoke secret:{id}")));
         }
     }
 
@@ -114,7 +126,33 @@ impl<'a> Operator<'a> {
         if !self.model.units.contains_key(&name) {
             return Err(ModelError::NoUnit { name }.into());
         }
-        self.model.drop_unit(&name);
-        Ok(())
+        self.model.act(format!("lose {unit}"), |model| {
+            model.drop_unit(&name);
+            Ok(())
+        })
     }
+}
+
+impl Model {
+    /// Does something to the model, and tells what before what follows from it; nothing when it is refused.
+    pub(crate) fn act<T>(
+        &mut self,
+        what: String,
+        act: impl FnOnce(&mut Self) -> Result<T, SimError>,
+    ) -> Result<T, SimError> {
+        self.journal.hold();
+        let result = act(self);
+        self.journal.release(result.is_ok().then(|| acted(what)));
+        result
+    }
+}
+
+pub(crate) fn acted(what: String) -> Event {
+    Event::OperatorActed { what }
+}
+
+/// Options that are set, in words.
+pub(crate) fn configuring(application: &str, options: &[(&str, &str)]) -> String {
+    let options: Vec<String> = options.iter().map(|(option, text)| format!("{option}={text}")).collect();
+    format!("configure {application} {}", options.join(" "))
 }

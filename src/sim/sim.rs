@@ -18,7 +18,7 @@ use crate::error::{ModelError, SimError};
 use crate::event::Event;
 use crate::metadata::Charm;
 use crate::model::{Life, Model, StatusEntry};
-use crate::operator::Operator;
+use crate::operator::{Operator, acted};
 use crate::rule::{Boundary, Command, Fate, RuleGuard, Rules, Verdict};
 use crate::status::{Status, open_ports};
 use crate::transcript::transcript;
@@ -31,6 +31,12 @@ pub(crate) struct Settings {
     pub(crate) connection_limit: Duration,
     pub(crate) retries_max: u32,
     pub(crate) hooks_max: usize,
+    /// Whether charms are asked to trace their handlers.
+    pub(crate) is_recording: bool,
+    /// Where the page of a failing test goes.
+    pub(crate) page: Option<PathBuf>,
+    /// Where it goes when the test does not say.
+    pub(crate) page_folder: Option<PathBuf>,
 }
 
 /// A simulated Juju model that runs real hook binaries.
@@ -42,8 +48,10 @@ pub(crate) struct Settings {
 ///
 /// - The same seed, charms and calls give the same order of hooks.
 /// - One process of a charm runs at a time, as under one machine lock for the whole model.
-/// - A charm gets the environment that Juju documents, and nothing of the caller's.
-/// - A test that panics while it has one says the seed, and the command that runs the test again.
+/// - A charm gets the environment that Juju documents, and nothing of the caller's; where a run is recorded
+///   also the place for its trace ([`Builder::record`]).
+/// - A test that panics while it has one says the seed, and the command that runs the test again; it leaves
+///   the page of the run ([`Sim::page`]) where [`Builder::page_on_panic`] or [`crate::PAGE_VARIABLE`] say.
 #[derive(Debug)]
 pub struct Sim {
     pub(crate) seed: u64,
@@ -146,12 +154,11 @@ impl Sim {
     pub fn deploy(&mut self, name: &str, charm: impl Into<CharmSource>, units: u32) -> Result<(), SimError> {
         let name = ApplicationName::parse(name)?;
         let charm = self.read(charm.into())?;
-        self.model.add_application(&name, charm)?;
-        self.warn_of(&name);
-        for _ in 0..units {
-            self.add_unit(name.as_str())?;
-        }
-        Ok(())
+        self.act(format!("deploy {name}, {}", counted(units)), |sim| {
+            sim.model.add_application(&name, charm)?;
+            sim.warn_of(&name);
+            (0..units).try_for_each(|_| sim.place_unit(&name).map(drop))
+        })
     }
 
     /// Tells what Juju takes of a charm without a word.
@@ -190,7 +197,13 @@ impl Sim {
 
     /// Adds a unit to an application.
     pub fn add_unit(&mut self, application: &str) -> Result<UnitName, SimError> {
-        let unit = self.model.add_unit(&ApplicationName::parse(application)?)?;
+        let name = ApplicationName::parse(application)?;
+        self.act(format!("add a unit to {application}"), |sim| sim.place_unit(&name))
+    }
+
+    /// Adds a unit, as part of something that is told.
+    pub(crate) fn place_unit(&mut self, application: &ApplicationName) -> Result<UnitName, SimError> {
+        let unit = self.model.add_unit(application)?;
         let charm = Rc::clone(&self.model.unit(&unit)?.charm);
         self.agents.deploy(&unit, &charm, None)?;
         self.model.unit_mut(&unit)?.has_files = true;
@@ -201,39 +214,41 @@ impl Sim {
     ///
     /// Gives the number of the relation.
     pub fn relate(&mut self, one: &str, other: &str) -> Result<u32, SimError> {
-        self.model.relate(one, other)
+        self.operator().relate(one, other)
     }
 
     /// Has a relation go.
     pub fn remove_relation(&mut self, relation: u32) -> Result<(), SimError> {
-        Ok(self.model.remove_relation(relation)?)
+        self.operator().remove_relation(relation)
     }
 
     /// Has a unit go.
     pub fn remove_unit(&mut self, unit: &str) -> Result<(), SimError> {
-        Ok(self.model.remove_unit(&UnitName::parse(unit)?)?)
+        self.operator().remove_unit(unit)
     }
 
     /// Has an application go, with its units and relations.
     pub fn remove_application(&mut self, application: &str) -> Result<(), SimError> {
-        Ok(self.model.remove_application(&ApplicationName::parse(application)?)?)
+        let name = ApplicationName::parse(application)?;
+        self.model.act(format!("remove {name}"), |model| Ok(model.remove_application(&name)?))
     }
 
     /// Sets options from texts, which are read by the options' types; all or none.
     pub fn configure(&mut self, application: &str, options: &[(&str, &str)]) -> Result<(), SimError> {
-        let application = ApplicationName::parse(application)?;
-        Ok(self.model.application_mut(&application)?.configure(options)?)
+        self.operator().configure(application, options)
     }
 
     /// Gives options their defaults again; all or none.
     pub fn reset(&mut self, application: &str, options: &[&str]) -> Result<(), SimError> {
-        let application = ApplicationName::parse(application)?;
-        Ok(self.model.application_mut(&application)?.reset(options)?)
+        let name = ApplicationName::parse(application)?;
+        self.model.act(format!("reset {application} {}", options.join(" ")), |model| {
+            Ok(model.application_mut(&name)?.reset(options)?)
+        })
     }
 
     /// Has another unit lead its application.
     pub fn set_leader(&mut self, unit: &str) -> Result<(), SimError> {
-        Ok(self.model.set_leader(&UnitName::parse(unit)?)?)
+        self.operator().set_leader(unit)
     }
 
     /// Gives an application another charm; each unit takes it over with its next hook.
@@ -251,10 +266,24 @@ impl Sim {
                 return Err(ModelError::UpgradeBreaks { endpoint: end.to_string() }.into());
             }
         }
-        self.model.application_mut(&name)?.upgrade(charm);
-        self.model.add_peer_relations(&name);
-        self.model.add_missing_storage(&name);
-        Ok(())
+        self.model.act(format!("upgrade {name}"), |model| {
+            model.application_mut(&name)?.upgrade(charm);
+            model.add_peer_relations(&name);
+            model.add_missing_storage(&name);
+            Ok(())
+        })
+    }
+
+    /// Has something done to the model, and told before what follows from it; nothing when it is refused.
+    pub(crate) fn act<T>(
+        &mut self,
+        what: String,
+        act: impl FnOnce(&mut Self) -> Result<T, SimError>,
+    ) -> Result<T, SimError> {
+        self.model.journal.hold();
+        let result = act(self);
+        self.model.journal.release(result.is_ok().then(|| acted(what)));
+        result
     }
 
     /// A hand on the model, for what happens to it besides hooks: reboots, other addresses, lost units.
@@ -304,8 +333,10 @@ impl Sim {
 
     /// Has the timer of `update-status` fire for a unit; the hook runs when nothing else is due.
     pub fn update_status(&mut self, unit: &str) -> Result<(), SimError> {
-        self.model.unit_mut(&UnitName::parse(unit)?)?.is_update_status_due = true;
-        Ok(())
+        self.model.act(format!("let the timer of {unit} fire"), |model| {
+            model.unit_mut(&UnitName::parse(unit)?)?.is_update_status_due = true;
+            Ok(())
+        })
     }
 
     /// A copy of a databag of a relation; an empty one for a party that is not in it.
@@ -379,11 +410,17 @@ impl Sim {
     }
 }
 
+/// How many units, in words.
+pub(crate) fn counted(units: u32) -> String {
+    if units == 1 { "1 unit".to_owned() } else { format!("{units} units") }
+}
+
 impl Drop for Sim {
     fn drop(&mut self) {
         // The test that made it fails: its seed is what somebody needs who wants to see it again.
         if std::thread::panicking() {
             crate::seed::tell(self.seed);
+            self.leave_page();
         }
     }
 }

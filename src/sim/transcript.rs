@@ -42,6 +42,16 @@ pub(crate) fn transcript(events: &[Event]) -> String {
 }
 
 fn push_line(text: &mut String, event: &Event) {
+    if matches!(
+        event,
+        Event::OperatorActed { .. }
+            | Event::TimePassed { .. }
+            | Event::ActionStarted { .. }
+            | Event::Traced { .. }
+    ) {
+        // A transcript tells what the model did; the page has the rest.
+        return;
+    }
     // Writing into a text cannot fail.
     let _ = writeln!(text, "{event}");
 }
@@ -151,6 +161,10 @@ fn fact(event: &Event) -> String {
         Event::MetricAdded { unit, key, value } => format!("{unit} measures {key}: {value}"),
         Event::CharmReplaced { unit } => format!("{unit} has the files of another charm"),
         Event::UnitRemoved { unit } => format!("{unit} is gone"),
+        Event::OperatorActed { what } => format!("operator: {what}"),
+        Event::TimePassed { now } => format!("it is {now:?}"),
+        Event::ActionStarted { unit, id, action, .. } => format!("action {id} of {unit} is {action}"),
+        Event::Traced { unit, .. } => format!("{unit} traced its handlers"),
         Event::HookStarted { .. }
         | Event::HookSkipped { .. }
         | Event::HookEnded { .. }

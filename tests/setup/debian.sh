@@ -8,6 +8,7 @@ programs='
 prometheus  prometheus
 promtool    prometheus
 openssl     openssl
+chromium    chromium
 zip         zip
 go          golang-go
 -ensurepip  python3-venv
