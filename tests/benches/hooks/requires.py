@@ -1,0 +1,28 @@
+"""The interface of the endpoint `db`: plain, or one that answers requests."""
+
+import os
+
+from charms.reactive import Endpoint
+from charms.reactive.patterns.request_response import (
+    BaseRequest,
+    BaseResponse,
+    Field,
+    ResponderEndpoint,
+)
+
+if os.environ["BENCH_DUTY"] == "requests":
+
+    class Response(BaseResponse):
+        text = Field("what is answered")
+
+    class Request(BaseRequest):
+        RESPONSE_CLASS = Response
+        text = Field("what is asked")
+
+    class Answering(ResponderEndpoint):
+        REQUEST_CLASS = Request
+
+else:
+
+    class Plain(Endpoint):
+        pass
