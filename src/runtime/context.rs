@@ -2,7 +2,9 @@
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
 
+use charms_reactive_core::waiter::Moment;
 use charms_reactive_core::{ApplicationName, EndpointName, HookEvent, NameError, RelationId, UnitName};
 
 /// What Juju tells a dispatch about itself, read once at the start.
@@ -43,6 +45,8 @@ pub struct Context {
     pub action_id: Option<String>,
     /// Where chance comes from: the ids of new requests are made of it.
     pub seed: u128,
+    /// When the dispatch began: by the system's clock, or by the clock of a simulated model.
+    pub now: Moment,
 }
 
 /// Why the environment is not that of a hook.
@@ -67,14 +71,22 @@ pub enum ContextError {
 
 impl Context {
     /// Reads the variables of this process, and draws a seed.
-    #[expect(clippy::disallowed_methods, reason = "the only reader of the environment")]
+    #[expect(clippy::disallowed_methods, reason = "the only reader of the environment and the clock")]
     pub fn from_environment() -> Result<Self, ContextError> {
         // The standard library draws the keys of its hashers from the system.
         let draw = || u128::from(RandomState::new().build_hasher().finish());
-        Self::read(|name| std::env::var(name).ok(), (draw() << 64) | draw())
+        let context = Self::read(|name| std::env::var(name).ok(), (draw() << 64) | draw())?;
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Ok(context.at(Moment::from_unix(since)))
     }
 
-    /// Reads the variables through `var`, so that a test can pass a map.
+    /// The same dispatch at another moment.
+    #[must_use]
+    pub fn at(self, now: Moment) -> Self {
+        Self { now, ..self }
+    }
+
+    /// Reads the variables through `var`, so that a test can pass a map; begun at the beginning of 1970.
     pub fn read(var: impl Fn(&str) -> Option<String>, seed: u128) -> Result<Self, ContextError> {
         // Juju sets some variables to the empty text rather than leaving them out.
         let given = |name: &str| var(name).filter(|text| !text.is_empty());
@@ -100,6 +112,7 @@ impl Context {
             action_id: given("JUJU_ACTION_UUID"),
             event,
             seed,
+            now: Moment::from_unix(Duration::ZERO),
         })
     }
 

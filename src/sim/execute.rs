@@ -78,7 +78,7 @@ impl Sim {
         let places =
             Places { charm: &charm, socket: &socket, tools: &tools, path_tail: &self.settings.path_tail };
         let variables = environment(&self.model, &run, places);
-        let environment = Environment::new(variables, &mut self.model.ids);
+        let environment = Environment::new(variables, &mut self.model.ids, self.clock.now);
         let host = Host::new(std::mem::take(&mut self.model), run, self.rules.clone());
         let (host, ended) = charm::call(function, host, &environment);
         self.model = host.model;
