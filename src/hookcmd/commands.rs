@@ -145,6 +145,23 @@ pub trait Commands: HookCommands {
         self.run(&pairs.fold(request, Request::arg))
     }
 
+    /// The units that our application is to have: those that are there or coming, less those that go.
+    fn planned_units(&mut self) -> Result<Vec<UnitName>, CommandError> {
+        #[derive(serde::Deserialize)]
+        struct Goal {
+            #[serde(default)]
+            units: BTreeMap<UnitName, Unit>,
+        }
+        #[derive(serde::Deserialize)]
+        struct Unit {
+            #[serde(default)]
+            status: String,
+        }
+        let goal: Goal = self.json(&Request::new("goal-state", ["--format=json"]))?;
+        let stays = goal.units.into_iter().filter(|(_, unit)| unit.status != "dying");
+        Ok(stays.map(|(name, _)| name).collect())
+    }
+
     /// Everything in the unit's state.
     fn state_get(&mut self) -> Result<BTreeMap<String, String>, CommandError> {
         let request = Request::new("state-get", ["--format=json"]);

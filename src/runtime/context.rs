@@ -2,7 +2,9 @@
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
 
+use charms_reactive_core::waiter::Moment;
 use charms_reactive_core::{ApplicationName, EndpointName, HookEvent, NameError, RelationId, UnitName};
 
 use crate::trace::path_of;
@@ -47,6 +49,8 @@ pub struct Context {
     pub trace: Option<PathBuf>,
     /// Where chance comes from: the ids of new requests are made of it.
     pub seed: u128,
+    /// When the dispatch began: by the system's clock, or by the clock of a simulated model.
+    pub now: Moment,
 }
 
 /// Why the environment is not that of a hook.
@@ -77,13 +81,22 @@ pub(crate) fn variable(name: &str) -> Option<String> {
 
 impl Context {
     /// Reads the variables of this process, and draws a seed.
+    #[expect(clippy::disallowed_methods, reason = "the only reader of the clock")]
     pub fn from_environment() -> Result<Self, ContextError> {
         // The standard library draws the keys of its hashers from the system.
         let draw = || u128::from(RandomState::new().build_hasher().finish());
-        Self::read(variable, (draw() << 64) | draw())
+        let context = Self::read(variable, (draw() << 64) | draw())?;
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Ok(context.at(Moment::from_unix(since)))
     }
 
-    /// Reads the variables through `var`, so that a test can pass a map.
+    /// The same dispatch at another moment.
+    #[must_use]
+    pub fn at(self, now: Moment) -> Self {
+        Self { now, ..self }
+    }
+
+    /// Reads the variables through `var`, so that a test can pass a map; begun at the beginning of 1970.
     pub fn read(var: impl Fn(&str) -> Option<String>, seed: u128) -> Result<Self, ContextError> {
         // Juju sets some variables to the empty text rather than leaving them out.
         let given = |name: &str| var(name).filter(|text| !text.is_empty());
@@ -110,6 +123,7 @@ impl Context {
             trace: given("CHARMS_REACTIVE_TRACE").and_then(path_of),
             event,
             seed,
+            now: Moment::from_unix(Duration::ZERO),
         })
     }
 

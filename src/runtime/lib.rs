@@ -42,6 +42,7 @@ mod store;
 mod trace;
 pub mod trigger;
 pub mod view;
+pub mod waiter;
 
 pub use automatic::{CHANGED_FLAGS_BYTES_MAX, CONFIG_CHANGED, IS_LEADER, SERIES_UPGRADE};
 pub use charm::{App, Charm};

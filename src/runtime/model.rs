@@ -112,6 +112,11 @@ impl Model {
         self.answers.borrow().own.contains_key(&(relation.clone(), false))
     }
 
+    /// Whether our application's databag was read in this dispatch.
+    pub(crate) fn has_own_application(&self, relation: &RelationId) -> bool {
+        self.answers.borrow().own.contains_key(&(relation.clone(), true))
+    }
+
     /// Puts `text` under `key` of one of our own databags; an empty text removes the key.
     pub(crate) fn set_own(
         &self,

@@ -10,7 +10,9 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::time::Duration;
 
+use charms_reactive_core::waiter::Moment;
 use charms_reactive_hookcmd::wire::{Call, Reply, STDIN_WANTED};
 use charms_reactive_hookcmd::{Answer, CommandError, HookCommands, Request};
 
@@ -151,11 +153,15 @@ impl fmt::Debug for InProcess {
     }
 }
 
+/// What the clock says when a model is made: 2024-05-01, ten o'clock.
+const BEGIN: Duration = Duration::from_hours(476_266);
+
 /// What a charm in process is told about its run, in place of the environment of a process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Environment {
     variables: Vec<(&'static str, String)>,
     seed: u128,
+    now: Moment,
 }
 
 impl Environment {
@@ -174,9 +180,15 @@ impl Environment {
         self.seed
     }
 
-    pub(crate) fn new(variables: Vec<(&'static str, String)>, random: &mut Random) -> Self {
+    /// What the clock of the model says.
+    pub fn now(&self) -> Moment {
+        self.now
+    }
+
+    pub(crate) fn new(variables: Vec<(&'static str, String)>, random: &mut Random, passed: Duration) -> Self {
         let mut half = || u128::from(random.next_u64());
-        Self { variables, seed: (half() << 64) | half() }
+        let now = Moment::from_unix(BEGIN + passed);
+        Self { variables, seed: (half() << 64) | half(), now }
     }
 }
 

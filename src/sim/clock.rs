@@ -37,7 +37,7 @@ pub const UPDATE_STATUS_INTERVAL: Duration = Duration::from_mins(5);
 /// What the clock says, and what waits for it.
 #[derive(Debug)]
 pub(crate) struct Clock {
-    now: Duration,
+    pub(crate) now: Duration,
     random: Random,
     update_status_interval: Duration,
     /// When `update-status` comes next.

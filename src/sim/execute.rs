@@ -92,7 +92,7 @@ impl Sim {
             trace: trace.as_deref(),
         };
         let variables = environment(&self.model, &run, places);
-        let environment = Environment::new(variables, &mut self.model.ids);
+        let environment = Environment::new(variables, &mut self.model.ids, self.clock.now);
         let host = Host::new(std::mem::take(&mut self.model), run, self.rules.clone());
         let (host, ended) = charm::call(function, host, &environment);
         self.model = host.model;

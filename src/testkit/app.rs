@@ -49,5 +49,5 @@ impl AppCharm {
 fn dispatch(app: fn() -> App, commands: Box<dyn HookCommands>, environment: &Environment) -> i32 {
     let variable = |name: &str| environment.var(name).map(str::to_owned);
     let Ok(context) = Context::read(variable, environment.seed()) else { return 1 };
-    i32::from(charms_reactive::dispatch(&app(), commands, context).is_err())
+    i32::from(charms_reactive::dispatch(&app(), commands, context.at(environment.now())).is_err())
 }

@@ -192,7 +192,7 @@ mod tests {
         let waiter = Waiter {
             success: condition(success),
             failure: failure.map(condition),
-            timeout: Duration::from_secs(60),
+            timeout: Duration::from_mins(1),
             created: at(created),
         };
         Event::Wait { name: name(text), waiter }

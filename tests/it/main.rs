@@ -1,6 +1,7 @@
 //! Everything that is tested across crates: one program, a module for each topic.
 
 mod backends;
+mod cluster;
 mod cost;
 mod effects;
 mod every_command;

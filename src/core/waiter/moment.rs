@@ -53,6 +53,7 @@ impl Moment {
     }
 
     /// `span` later, at most [`Moment::MAX`].
+    #[must_use]
     pub fn after(self, span: Duration) -> Self {
         self.checked_after(span).unwrap_or(Self::MAX)
     }
@@ -212,7 +213,7 @@ mod tests {
 
     #[test]
     fn every_day_of_four_centuries_reads_back() {
-        let day = Duration::from_secs(86_400);
+        let day = Duration::from_hours(24);
         let mut moment = Moment::parse("1899-12-31T07:08:09Z").expect("a moment");
         for _ in 0..146_100 {
             let next = moment.after(day);

@@ -1,0 +1,7 @@
+//! Charm `cluster`: an example of waiters.
+
+mod app;
+
+fn main() -> std::process::ExitCode {
+    charms_reactive::run(&app::app())
+}
