@@ -74,6 +74,13 @@ impl Dispatch<'_> {
         self.rust.outcome == Outcome::Committed
     }
 
+    /// Whether a handler for hooks ran, before the first round, that does such an operation.
+    fn has_run_in_hook(&self, operation: &str) -> bool {
+        let of_hooks = self.program.handlers.iter().filter(|handler| !handler.hooks.is_empty());
+        let mut ran = of_hooks.filter(|handler| entry(&self.rust.log, &handler.name).is_some());
+        ran.any(|handler| handler.operations.iter().any(|done| done[0] == *operation))
+    }
+
     /// Whether a handler of the program ran that does such an operation, or a handler of this name did.
     fn has_run(&self, handler: &str, operations: &[&str]) -> bool {
         self.rust.log.iter().any(|entry| {
@@ -318,6 +325,9 @@ fn requests(dispatch: &mut Dispatch<'_>, observations: [&Value; 2], logs: [&mut 
         let is_vacuous = is_without_requests(observations[1]) && *flag == "endpoint.ask.all_responses";
         let difference = match *flag {
             _ if is_vacuous && of_python.contains(flag) => Difference::Vacuous,
+            "endpoint.ask.all_responses" | "endpoint.ask.has_responses" if dispatch.has_run_in_hook("ask") => {
+                Difference::FlagsFollow
+            }
             "endpoint.tell.new_requests" if !outdated.is_empty() => Difference::AnswersCurrent,
             _ => return Err(format!("`{flag}` is set at the start in one only")),
         };

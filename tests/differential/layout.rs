@@ -128,4 +128,12 @@ fn lay_out_with_script(folder: &Path) {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("setup/lay-out-python-charm.sh");
     let output = Command::new(&script).arg("twin-python").arg(folder).output().expect("a script");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    // Compiled once, not in each dispatch; Python does not look whether the texts are newer.
+    let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.venv/bin/python");
+    let compiled = Command::new(python)
+        .args(["-Im", "compileall", "-q", "--invalidation-mode", "unchecked-hash"])
+        .arg(folder)
+        .status()
+        .expect("Python");
+    assert!(compiled.success());
 }

@@ -305,7 +305,7 @@ impl Pair {
             if due.is_empty() {
                 return Ok(false);
             }
-            let due = (*self.random.one(&due)).clone();
+            let due = self.random.one(&due).clone();
             if due.is_retry {
                 *self.retries.entry(due.unit.to_string()).or_default() += 1;
             }

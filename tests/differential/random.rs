@@ -20,7 +20,7 @@ impl Random {
     }
 
     /// One of these.
-    pub(crate) fn one<'a, T>(&mut self, all: &'a [T]) -> &'a T {
-        &all[self.index(all.len())]
+    pub(crate) fn one<T: Copy>(&mut self, all: &[T]) -> T {
+        all[self.index(all.len())]
     }
 }

@@ -1,5 +1,7 @@
 //! What happens to both twins: a program, and events drawn from a seed.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -70,85 +72,157 @@ impl Sequence {
     pub(crate) fn draw(seed: u64) -> Self {
         let mut random = Random::new(seed);
         let program = draw_program(&mut random);
-        let mut events: Vec<Event> = (0..random.index(4)).map(|_| draw_relate(&mut random)).collect();
-        let count = 6 + random.index(10);
-        events.extend((0..count).map(|_| draw_event(&mut random, &program)));
+        let mut world = World::new();
+        let mut events: Vec<Event> = (0..1 + random.index(3)).map(|_| world.relate(&mut random)).collect();
+        let count = 8 + random.index(12);
+        events.extend((0..count).map(|_| world.draw(&mut random, &program)));
         Self { seed, program, events }
     }
 }
 
-fn draw_relate(random: &mut Random) -> Event {
-    let (own, other) = random.one(&RELATIONS);
-    Event::Relate((*own).to_owned(), (*other).to_owned())
-}
-
-fn draw_unit(random: &mut Random) -> String {
-    let number = FIRST_UNIT + u32::try_from(random.index(3)).expect("small");
-    format!("{}/{number}", random.one(&PARTNERS))
-}
-
-fn draw_twin(random: &mut Random) -> String {
-    format!("twin/{}", random.index(3))
+/// What there is, roughly, so that most events are about something.
+struct World {
+    related: Vec<(&'static str, &'static str)>,
+    /// The units of each application, and how many there were.
+    units: BTreeMap<&'static str, (Vec<u32>, u32)>,
 }
 
 /// Texts as they are found in databags: JSON, near JSON, no JSON.
 const TEXTS: [&str; 22] = [
-    "1", "1.0", "1.10", "\"1\"", "one", "\"one\"", "", "", "{\"b\": [1, {\"ü\": null}], \"a\": \"é\"}",
-    "{\"a\":\"\\u00e9\",\"b\":[1,{\"\\u00fc\":null}]}", "größe", "\"gr\\u00f6\\u00dfe\"", "true", "null", "007",
-    "1e5", "NaN", "-Infinity", "123456789012345678901234567890", "[]", " 7 ", "🦀",
+    "1",
+    "1.0",
+    "1.10",
+    "\"1\"",
+    "one",
+    "\"one\"",
+    "",
+    "",
+    "{\"b\": [1, {\"ü\": null}], \"a\": \"é\"}",
+    "{\"a\":\"\\u00e9\",\"b\":[1,{\"\\u00fc\":null}]}",
+    "größe",
+    "\"gr\\u00f6\\u00dfe\"",
+    "true",
+    "null",
+    "007",
+    "1e5",
+    "NaN",
+    "-Infinity",
+    "123456789012345678901234567890",
+    "[]",
+    " 7 ",
+    "🦀",
 ];
 
-fn draw_event(random: &mut Random, program: &Program) -> Event {
-    let texts = |random: &mut Random| (*random.one(&TEXTS)).to_owned();
-    match random.index(100) {
-        0..18 => Event::Run(1 + random.index(3)),
-        18..24 => Event::Settle,
-        24..34 => draw_relate(random),
-        34..38 => {
-            let (own, other) = random.one(&RELATIONS);
-            Event::Unrelate((*own).to_owned(), (*other).to_owned())
+fn draw_text(random: &mut Random) -> String {
+    random.one(&TEXTS).to_owned()
+}
+
+impl World {
+    fn new() -> Self {
+        let first = |partner| (partner, (vec![FIRST_UNIT], FIRST_UNIT + 1));
+        let mut units: BTreeMap<_, _> = PARTNERS.into_iter().map(first).collect();
+        units.insert("twin", (vec![0], 1));
+        Self { related: Vec::new(), units }
+    }
+
+    fn relate(&mut self, random: &mut Random) -> Event {
+        let related = random.one(&RELATIONS);
+        if !self.related.contains(&related) {
+            self.related.push(related);
         }
-        38..41 => Event::AddUnit("twin".to_owned()),
-        41..47 => Event::AddUnit((*random.one(&PARTNERS)).to_owned()),
-        47..52 => Event::RemoveUnit(draw_unit(random)),
-        52..54 => Event::LoseUnit(draw_unit(random)),
-        54..56 => Event::RemoveUnit(draw_twin(random)),
-        56..66 => {
-            let flags = (0..=random.index(3)).map(|_| {
-                format!("{}{}", random.one(&["+", "+", "-"]), random.one(&FLAGS))
-            });
-            Event::Configure("apply".to_owned(), flags.collect::<Vec<_>>().join(" "))
+        Event::Relate(related.0.to_owned(), related.1.to_owned())
+    }
+
+    fn unrelate(&mut self, random: &mut Random) -> Event {
+        if self.related.is_empty() {
+            return self.relate(random);
         }
-        66..68 => Event::Configure("text".to_owned(), texts(random)),
-        68..70 => match random.index(2) {
-            0 => Event::Reset("number".to_owned()),
-            _ => Event::Configure("number".to_owned(), random.one(&["0", "1", "7"]).to_string()),
-        },
-        70..72 => Event::Configure("keep-departed".to_owned(), random.one(&["true", "false"]).to_string()),
-        72..74 => {
-            let mut handlers = vec!["observe", "apply", "greet", "db.changed", "cache.departed", "tell.answer"];
-            handlers.extend(program.handlers.iter().map(|handler| handler.name.as_str()));
-            Event::Configure("fail".to_owned(), (*random.one(&handlers)).to_owned())
+        let (own, other) = self.related.remove(random.index(self.related.len()));
+        Event::Unrelate(own.to_owned(), other.to_owned())
+    }
+
+    /// A partner, most often one that is related.
+    fn partner(&self, random: &mut Random) -> &'static str {
+        match self.related.as_slice() {
+            [] => random.one(&PARTNERS),
+            related => random.one(related).1.split(':').next().expect("an application and an endpoint"),
         }
-        74..77 => Event::SetLeader(draw_twin(random)),
-        77..80 => Event::UpdateStatus(draw_twin(random)),
-        80 => Event::Reboot(draw_twin(random)),
-        81 => Event::ChangeAddress(draw_unit(random)),
-        82 => Event::Upgrade,
-        83 => Event::Kill,
-        84 => Event::FailCommit,
-        85..87 => {
-            let (_, other) = random.one(&RELATIONS);
-            let partner = other.split(':').next().unwrap_or_default();
-            let key = random.one(&["x", "y"]).to_string();
-            Event::WriteForApplication(partner.to_owned(), key, texts(random))
+    }
+
+    fn unit(&self, application: &str, random: &mut Random) -> Option<String> {
+        let (units, _) = &self.units[application];
+        (!units.is_empty()).then(|| format!("{application}/{}", random.one(units)))
+    }
+
+    fn add_unit(&mut self, application: &'static str) -> Event {
+        let (units, next) = self.units.get_mut(application).expect("every application is here");
+        units.push(*next);
+        *next += 1;
+        Event::AddUnit(application.to_owned())
+    }
+
+    fn remove_unit(&mut self, application: &str, random: &mut Random) -> Option<String> {
+        let unit = self.unit(application, random)?;
+        let (units, _) = self.units.get_mut(application).expect("every application is here");
+        units.retain(|number| !unit.ends_with(&format!("/{number}")));
+        Some(unit)
+    }
+
+    fn draw(&mut self, random: &mut Random, program: &Program) -> Event {
+        let nothing = Event::Run(1);
+        let configure = |option: &str, text: &str| Event::Configure(option.to_owned(), text.to_owned());
+        match random.index(100) {
+            0..19 => Event::Run(1 + random.index(3)),
+            19..27 => Event::Settle,
+            27..33 => self.relate(random),
+            33..37 => self.unrelate(random),
+            37..39 if self.units["twin"].1 < 3 => self.add_unit("twin"),
+            37..45 => {
+                let partner = self.partner(random);
+                self.add_unit(partner)
+            }
+            45..51 => {
+                let partner = self.partner(random);
+                self.remove_unit(partner, random).map_or(nothing, Event::RemoveUnit)
+            }
+            51 => {
+                let partner = self.partner(random);
+                self.remove_unit(partner, random).map_or(nothing, Event::LoseUnit)
+            }
+            52 if self.units["twin"].0.len() > 1 => {
+                self.remove_unit("twin", random).map_or(nothing, Event::RemoveUnit)
+            }
+            52..62 => {
+                let flags =
+                    (0..=random.index(3)).map(|_| format!("{}{}", random.one(&["+", "+", "-"]), random.one(&FLAGS)));
+                configure("apply", &flags.collect::<Vec<_>>().join(" "))
+            }
+            62..64 => configure("text", &draw_text(random)),
+            64 => Event::Reset("number".to_owned()),
+            65 => configure("number", random.one(&["0", "1", "7"])),
+            66..68 => configure("keep-departed", random.one(&["true", "false"])),
+            68..70 => {
+                let mut handlers: Vec<&str> = vec!["observe", "apply", "greet", "db.changed", "tell.answer"];
+                handlers.extend(program.handlers.iter().map(|handler| handler.name.as_str()));
+                configure("fail", random.one(&handlers))
+            }
+            70..72 => self.unit("twin", random).map_or(nothing, Event::SetLeader),
+            72..75 => self.unit("twin", random).map_or(nothing, Event::UpdateStatus),
+            75 => self.unit("twin", random).map_or(nothing, Event::Reboot),
+            76 => self.unit(self.partner(random), random).map_or(nothing, Event::ChangeAddress),
+            77 => Event::Upgrade,
+            78 => Event::Kill,
+            79 if random.index(4) == 0 => Event::FailCommit,
+            79..82 => {
+                let key = random.one(&["x", "y"]).to_string();
+                Event::WriteForApplication(self.partner(random).to_owned(), key, draw_text(random))
+            }
+            _ => self.unit(self.partner(random), random).map_or(nothing, |unit| draw_write(unit, random)),
         }
-        _ => draw_write(random),
     }
 }
 
-fn draw_write(random: &mut Random) -> Event {
-    let unit = draw_unit(random);
+fn draw_write(unit: String, random: &mut Random) -> Event {
     let name = random.one(&["x", "y"]).to_string();
     let data = draw_value(random);
     let (key, text) = match unit.split('/').next() {
@@ -170,7 +244,7 @@ fn draw_write(random: &mut Random) -> Event {
             };
             (format!("response_{}-RELATION", random.one(&["p", "q"])), text)
         }
-        _ => (name, (*random.one(&TEXTS)).to_owned()),
+        _ => (name, draw_text(random)),
     };
     Event::Write(unit, random.one(&["0", "1"]).to_string(), key, text)
 }
@@ -197,7 +271,7 @@ fn draw_flag(random: &mut Random) -> String {
     match random.index(8) {
         0 => format!("endpoint.{}.joined", random.one(&["db", "cache", "ring", "ask", "tell"])),
         1 => random.one(&["config.changed", "config.set.text", "config.changed.text"]).to_string(),
-        _ => (*random.one(&FLAGS)).to_owned(),
+        _ => random.one(&FLAGS).to_owned(),
     }
 }
 
@@ -211,7 +285,10 @@ fn draw_handler(random: &mut Random, number: usize) -> ProgramHandler {
         true => Vec::new(),
         false => (0..=random.index(2)).map(|_| draw_term(random)).collect(),
     };
-    let operations = (0..1 + random.index(3)).map(|_| draw_operation(random, number)).collect();
+    let mut operations: Vec<Vec<Value>> =
+        (0..1 + random.index(3)).map(|_| draw_operation(random, number)).collect();
+    // In Python a request that was taken back is still there in the rounds that follow.
+    operations.retain(|operation| !is_hook || operation[0] != "withdraw");
     // One in a hundred goes on for ever.
     let runs_max = if random.index(100) == 0 { 1000 } else { 1 + random.index(3) };
     ProgramHandler { name: format!("h{number}"), hooks, terms, runs_max, operations }
@@ -264,12 +341,12 @@ fn draw_operation(random: &mut Random, handler: usize) -> Vec<Value> {
 
 fn draw_trigger(random: &mut Random) -> ProgramTrigger {
     let flags = |random: &mut Random, count: usize| -> Vec<String> {
-        (0..random.index(count)).map(|_| (*random.one(&FLAGS)).to_owned()).collect()
+        (0..random.index(count)).map(|_| random.one(&FLAGS).to_owned()).collect()
     };
     let flag = match random.index(5) {
         0 => format!("endpoint.{}.joined", random.one(&["db", "ring"])),
         1 => "config.changed.text".to_owned(),
-        _ => (*random.one(&FLAGS)).to_owned(),
+        _ => random.one(&FLAGS).to_owned(),
     };
     let edge = random.one(&["set", "cleared"]).to_string();
     ProgramTrigger { flag, edge, set_flag: flags(random, 3), clear_flag: flags(random, 2) }

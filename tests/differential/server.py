@@ -12,7 +12,9 @@ argument...], "stdin"} as often as it wants and is answered {"code", "stdout", "
 {"exit", "stderr"}.
 """
 
+import argparse
 import atexit
+import gc
 import io
 import json
 import os
@@ -38,6 +40,9 @@ import jinja2
 import pkg_resources
 import sqlite3
 import yaml
+
+# Looking for translations of help texts, which nobody sees, takes longer than all hook commands together.
+argparse._ = lambda message: message
 
 HOOK_COMMANDS = frozenset(sys.argv[2:])
 
@@ -122,6 +127,8 @@ def main():
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(sys.argv[1])
     listener.listen()
+    # What is here already is shared with the children, and not looked through by them.
+    gc.freeze()
     print("ready", flush=True)
     while True:
         readable, _, _ = select.select([listener, sys.stdin], [], [])
