@@ -139,7 +139,7 @@ impl Sim {
     }
 
     /// Does what a rule wants done before a hook, and tells whether it wanted anything.
-    fn befall(&mut self, unit: &UnitName, fate: &Fate) -> Result<bool, SimError> {
+    pub(crate) fn befall(&mut self, unit: &UnitName, fate: &Fate) -> Result<bool, SimError> {
         match fate {
             Fate::Run | Fate::FailCommit(_) | Fate::LoseCommit => return Ok(false),
             Fate::Reboot => self.operator().reboot(&unit.to_string())?,

@@ -5,7 +5,6 @@ use charms_reactive_core::UnitName;
 use crate::dispatch::HookRun;
 use crate::error::SimError;
 use crate::model::{Hook, Unit};
-use crate::rule::Fate;
 use crate::schedule;
 use crate::sim::Sim;
 
@@ -45,14 +44,18 @@ impl Sim {
         self.due_hooks().into_iter().map(|(due, _)| due).collect()
     }
 
-    /// Runs a hook of [`Sim::due`]; nothing, where it is not due any more.
-    ///
-    /// Rules for whole hooks are not asked.
+    /// Runs a hook of [`Sim::due`]; nothing where it is not due any more, or a rule changed the model first.
     pub fn run_due(&mut self, wanted: &DueHook) -> Result<Option<HookRun>, SimError> {
         self.interrupted = None;
         let found = self.due_hooks().into_iter().find(|(due, _)| due == wanted);
         let Some((due, hook)) = found else { return Ok(None) };
-        let run = self.run_hook(&due.unit, &hook, Fate::Run)?;
+        let fate = self.rules.judge_hook(&due.unit, &due.hook);
+        let is_other = self.befall(&due.unit, &fate)?;
+        self.due.forget();
+        if is_other {
+            return Ok(None);
+        }
+        let run = self.run_hook(&due.unit, &hook, fate)?;
         self.due.forget();
         Ok(Some(run))
     }
