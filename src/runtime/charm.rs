@@ -173,6 +173,7 @@ pub struct App {
     pub(crate) triggers: Vec<Trigger>,
     pub(crate) actions: Vec<(&'static str, Work)>,
     pub(crate) store: Store,
+    pub(crate) has_programs: bool,
 }
 
 impl App {
@@ -187,6 +188,7 @@ impl App {
             triggers: Vec::new(),
             actions: Vec::new(),
             store: Store::default(),
+            has_programs: false,
         }
     }
 
@@ -240,6 +242,16 @@ impl App {
             run(hook, parameters)
         };
         self.actions.push((key.name, Box::new(run)));
+        self
+    }
+
+    /// Runs programs of the charm as handlers too: executable files in `reactive/`, in bash or whatever.
+    ///
+    /// They have the protocol of charms.reactive, `--test` and `--invoke`, and its commands on their
+    /// `PATH`: see the page on migrating from Python.
+    #[must_use]
+    pub fn external_handlers(mut self) -> Self {
+        self.has_programs = true;
         self
     }
 

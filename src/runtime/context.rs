@@ -74,6 +74,12 @@ impl Context {
         Self::read(|name| std::env::var(name).ok(), (draw() << 64) | draw())
     }
 
+    /// A variable that this crate gives to the programs it starts.
+    #[expect(clippy::disallowed_methods, reason = "the only reader of the environment")]
+    pub(crate) fn own_variable(name: &str) -> Option<std::ffi::OsString> {
+        std::env::var_os(name)
+    }
+
     /// Reads the variables through `var`, so that a test can pass a map.
     pub fn read(var: impl Fn(&str) -> Option<String>, seed: u128) -> Result<Self, ContextError> {
         // Juju sets some variables to the empty text rather than leaving them out.

@@ -98,6 +98,10 @@ pub(crate) struct Dispatch {
     pub(crate) memory: RefCell<Memory>,
     pub(crate) files_read: FilesRead,
     pub(crate) plan: RefCell<Plan>,
+    /// Handlers that are programs of the charm.
+    pub(crate) programs: Vec<Handler>,
+    /// Whether the handlers of the hook run, rather than the rounds after them.
+    pub(crate) is_hook_phase: Cell<bool>,
     /// What manages the flags of each endpoint.
     pub(crate) managers: RefCell<Vec<(EndpointName, Rc<dyn Manage>)>>,
     /// The endpoints whose flags may have to change before the next handler runs.
@@ -125,6 +129,8 @@ impl Dispatch {
             memory: RefCell::default(),
             files_read: FilesRead::default(),
             plan: RefCell::default(),
+            programs: Vec::new(),
+            is_hook_phase: Cell::new(false),
             managers: RefCell::default(),
             stale: RefCell::default(),
             is_retest_due: Cell::new(false),
@@ -220,6 +226,12 @@ impl Dispatch {
         bytes
     }
 
+    /// Notes that a handler cannot even be asked; the first such fault ends the dispatch.
+    pub(crate) fn set_fault(&self, name: &str, source: HandlerError) {
+        let fault = DispatchError::Handler { name: name.to_owned(), source };
+        self.fault.borrow_mut().get_or_insert(fault);
+    }
+
     /// What went wrong where nothing could be returned.
     pub(crate) fn take_fault(&self) -> Result<(), DispatchError> {
         self.fault.borrow_mut().take().map_or(Ok(()), Err)
@@ -258,7 +270,9 @@ pub(crate) fn settle(hook: &mut Hook, handlers: &[Handler]) -> Result<(), Dispat
             || (handler.condition.is_memory_alone() && !event.is_restricted());
         is_of_hook && hook.dispatch.is_ready(handler)
     };
+    hook.dispatch.is_hook_phase.set(true);
     run_round(hook, handlers, is_due)?;
+    hook.dispatch.is_hook_phase.set(false);
     if event.is_restricted() {
         return Ok(());
     }
@@ -277,7 +291,8 @@ pub(crate) fn settle_rounds(
             let flags = hook.dispatch.flags.borrow();
             let is_wanted = (round == 0 && is_first_free)
                 || handler.condition.flags().any(|flag| flags.changed().contains(flag.as_str()))
-                || hook.dispatch.has_planned_file(handler);
+                || hook.dispatch.has_planned_file(handler)
+                || (handler.condition.program().is_some() && !flags.changed().is_empty());
             handler.condition.hooks().is_empty() && is_wanted && hook.dispatch.is_ready(handler)
         };
         if run_round(hook, handlers, is_due)? == 0 {
@@ -290,13 +305,16 @@ pub(crate) fn settle_rounds(
 }
 
 /// Runs the handlers that are due, and tells how many were.
-fn run_round<'a>(
+fn run_round(
     hook: &mut Hook,
-    handlers: &'a [Handler],
-    is_due: impl Fn(&Hook, &&'a Handler) -> bool,
+    handlers: &[Handler],
+    is_due: impl Fn(&Hook, &&Handler) -> bool,
 ) -> Result<usize, DispatchError> {
     hook.dispatch.take_fault()?;
-    let mut due: Vec<&Handler> = handlers.iter().filter(|handler| is_due(hook, handler)).collect();
+    let dispatch = hook.dispatch.clone();
+    let all = handlers.iter().chain(&dispatch.programs);
+    let mut due: Vec<&Handler> = all.filter(|handler| is_due(hook, handler)).collect();
+    hook.dispatch.take_fault()?;
     due.reverse();
     let count = due.len();
     hook.dispatch.is_retest_due.set(false);

@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::dispatch::Dispatch;
+use crate::external;
 use crate::file::FileEffect;
 use crate::handler::Handler;
 
@@ -45,6 +46,7 @@ impl Dispatch {
         condition.holds(&self.flags.borrow())
             && !(condition.is_once() && self.memory.borrow().done.contains(&handler.key))
             && condition.files().iter().all(|group| group.iter().any(|path| self.is_changed(handler, path)))
+            && condition.program().is_none_or(|program| program.is_wanted(self))
     }
 
     /// Whether the condition looks at a file that is planned.
@@ -74,7 +76,8 @@ impl Dispatch {
     /// Forgets files that no handler looks at any more.
     pub(crate) fn forget_unknown_handlers(&self, handlers: &[Handler]) {
         let is_known = |key: &String| {
-            handlers.iter().any(|handler| handler.key == *key && !handler.condition.files().is_empty())
+            external::is_key(key)
+                || handlers.iter().any(|handler| handler.key == *key && !handler.condition.files().is_empty())
         };
         self.memory.borrow_mut().files.retain(|key, _| is_known(key));
     }
