@@ -1,6 +1,8 @@
 //! The backend that starts Juju's hook-command programs, found through `PATH`.
 
-use std::io::Write as _;
+use std::ffi::{OsStr, OsString};
+use std::io::{self, Write as _};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::{Answer, CommandError, HookCommands, Request};
@@ -34,4 +36,43 @@ impl HookCommands for Spawn {
             stderr: output.stderr,
         })
     }
+}
+
+/// A program that a charm brings along.
+#[derive(Debug)]
+pub struct Program<'a> {
+    /// The file.
+    pub path: &'a Path,
+    /// Its arguments.
+    pub args: &'a [OsString],
+    /// Variables besides those of this process.
+    pub environment: &'a [(&'a str, OsString)],
+    /// A folder that comes first on its `PATH`.
+    pub folder_of_commands: &'a Path,
+}
+
+/// Runs a program of the charm to its end; gives its exit code, and its output where that is wanted.
+///
+/// What it writes elsewhere goes where this process writes, which is Juju's log.
+///
+/// # Errors
+///
+/// When it could not be started.
+#[expect(clippy::disallowed_methods, reason = "the only place of a hook that starts programs")]
+pub fn run_program(program: &Program<'_>, is_output_wanted: bool) -> io::Result<(i32, Vec<u8>)> {
+    let mut search = program.folder_of_commands.as_os_str().to_owned();
+    if let Some(path) = std::env::var_os("PATH") {
+        search.push(OsStr::new(":"));
+        search.push(path);
+    }
+    let stdout = if is_output_wanted { Stdio::piped() } else { Stdio::inherit() };
+    let child = Command::new(program.path)
+        .args(program.args)
+        .env("PATH", search)
+        .envs(program.environment.iter().map(|(name, value)| (name, value)))
+        .stdin(Stdio::null())
+        .stdout(stdout)
+        .spawn()?;
+    let output = child.wait_with_output()?;
+    Ok((output.status.code().unwrap_or(-1), output.stdout))
 }

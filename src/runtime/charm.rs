@@ -175,6 +175,7 @@ pub struct App {
     pub(crate) actions: Vec<(&'static str, Work)>,
     pub(crate) store: Store,
     pub(crate) backend: Backend,
+    pub(crate) has_programs: bool,
 }
 
 impl App {
@@ -190,6 +191,7 @@ impl App {
             actions: Vec::new(),
             store: Store::default(),
             backend: Backend::default(),
+            has_programs: false,
         }
     }
 
@@ -243,6 +245,16 @@ impl App {
             run(hook, parameters)
         };
         self.actions.push((key.name, Box::new(run)));
+        self
+    }
+
+    /// Runs programs of the charm as handlers too: executable files in `reactive/`, in bash or whatever.
+    ///
+    /// They have the protocol of charms.reactive, `--test` and `--invoke`, and its commands on their
+    /// `PATH`: see the page on migrating from Python.
+    #[must_use]
+    pub fn external_handlers(mut self) -> Self {
+        self.has_programs = true;
         self
     }
 

@@ -1,8 +1,11 @@
 //! Conditions: what must hold for a handler to be due.
 
 use std::path::PathBuf;
+use std::rc::Rc;
 
 use charms_reactive_core::{Flag, FlagSet, HookEvent};
+
+use crate::external::External;
 
 /// One part of a condition.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,6 +117,8 @@ pub struct Condition {
     /// Of each group, one file has to be other than the handler saw it last.
     files: Vec<Vec<PathBuf>>,
     is_once: bool,
+    /// A program of the charm, which tells by itself.
+    program: Option<Rc<External>>,
 }
 
 /// Holds while `flag` is set.
@@ -171,7 +176,12 @@ pub fn files_changed<const N: usize>(files: [impl Into<PathBuf>; N]) -> Conditio
 
 impl Condition {
     fn nothing() -> Self {
-        Self { hooks: Vec::new(), terms: Vec::new(), files: Vec::new(), is_once: false }
+        Self { hooks: Vec::new(), terms: Vec::new(), files: Vec::new(), is_once: false, program: None }
+    }
+
+    /// Holds when the program says so.
+    pub(crate) fn external(program: Rc<External>) -> Self {
+        Self { program: Some(program), ..Self::nothing() }
     }
 
     fn of(term: Term) -> Self {
@@ -222,7 +232,12 @@ impl Condition {
         self.is_once
     }
 
-    /// Whether it looks at nothing but what is remembered of the handler.
+    /// The program that tells by itself.
+    pub(crate) fn program(&self) -> Option<&External> {
+        self.program.as_deref()
+    }
+
+    /// Whether it looks at no hook and no flag: then it may be due among the handlers of the hook too.
     pub(crate) fn is_memory_alone(&self) -> bool {
         self.hooks.is_empty() && self.terms.is_empty()
     }
@@ -278,7 +293,9 @@ impl std::fmt::Display for Condition {
         });
         let hooks = (!hooks.is_empty()).then(|| format!("in {hooks}"));
         let once = self.is_once.then(|| "once".to_owned());
-        let parts: Vec<String> = hooks.into_iter().chain(terms).chain(files).chain(once).collect();
+        let program = self.program.iter().map(|program| format!("`{} --test` says so", program.name()));
+        let parts: Vec<String> =
+            hooks.into_iter().chain(terms).chain(files).chain(once).chain(program).collect();
         f.write_str(&parts.join(", "))
     }
 }

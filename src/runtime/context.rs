@@ -1,5 +1,6 @@
 //! What Juju tells a dispatch about itself: the only reader of the environment.
 
+use std::ffi::OsString;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
@@ -77,6 +78,12 @@ pub enum ContextError {
 #[expect(clippy::disallowed_methods, reason = "the only reader of the environment")]
 pub(crate) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
+}
+
+/// A variable that this crate gives to the programs it starts.
+#[expect(clippy::disallowed_methods, reason = "the only reader of the environment")]
+pub(crate) fn own_variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name)
 }
 
 impl Context {

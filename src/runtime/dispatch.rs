@@ -98,6 +98,10 @@ pub(crate) struct Dispatch {
     pub(crate) memory: RefCell<Memory>,
     pub(crate) files_read: FilesRead,
     pub(crate) plan: RefCell<Plan>,
+    /// Handlers that are programs of the charm.
+    pub(crate) programs: Vec<Handler>,
+    /// Whether the handlers of the hook run, rather than the rounds after them.
+    pub(crate) is_hook_phase: Cell<bool>,
     /// What manages the flags of each endpoint.
     pub(crate) managers: RefCell<Vec<(EndpointName, Rc<dyn Manage>)>>,
     /// The endpoints whose flags may have to change before the next handler runs.
@@ -130,6 +134,8 @@ impl Dispatch {
             memory: RefCell::default(),
             files_read: FilesRead::default(),
             plan: RefCell::default(),
+            programs: Vec::new(),
+            is_hook_phase: Cell::new(false),
             managers: RefCell::default(),
             stale: RefCell::default(),
             journal: RefCell::default(),
@@ -231,6 +237,12 @@ impl Dispatch {
             *half = mixed(u64::from_be_bytes(*half).wrapping_add(step)).to_be_bytes();
         }
         bytes
+    }
+
+    /// Notes that a handler cannot even be asked; the first such fault ends the dispatch.
+    pub(crate) fn set_fault(&self, name: &str, source: HandlerError) {
+        let fault = DispatchError::Handler { name: name.to_owned(), source };
+        self.fault.borrow_mut().get_or_insert(fault);
     }
 
     /// What went wrong where nothing could be returned.

@@ -21,6 +21,7 @@ pub mod context;
 mod dispatch;
 pub mod endpoint;
 pub mod exchange;
+mod external;
 mod file;
 mod handler;
 mod hook;

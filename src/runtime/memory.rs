@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::dispatch::Dispatch;
+use crate::external;
 use crate::file::FileEffect;
 use crate::handler::Handler;
 
@@ -44,6 +45,7 @@ impl Dispatch {
         handler.condition.holds(&self.flags.borrow())
             && !self.has_run_before(handler)
             && self.has_changed_files(handler)
+            && handler.condition.program().is_none_or(|program| program.is_wanted(self))
     }
 
     /// Whether the handler is to run once only, and has.
@@ -84,7 +86,8 @@ impl Dispatch {
     /// Forgets files that no handler looks at any more.
     pub(crate) fn forget_unknown_handlers(&self, handlers: &[Handler]) {
         let is_known = |key: &String| {
-            handlers.iter().any(|handler| handler.key == *key && !handler.condition.files().is_empty())
+            external::is_key(key)
+                || handlers.iter().any(|handler| handler.key == *key && !handler.condition.files().is_empty())
         };
         self.memory.borrow_mut().files.retain(|key, _| is_known(key));
     }

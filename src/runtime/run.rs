@@ -15,6 +15,7 @@ use crate::commit::{Committed, commit};
 use crate::context::{Context, variable};
 use crate::dispatch::{Dispatch, DispatchError, caught, panic_message};
 use crate::endpoint::Endpoint;
+use crate::external;
 use crate::interface::Manage;
 use crate::leader;
 use crate::log_buffer;
@@ -26,6 +27,9 @@ use crate::trace::{PhaseKind, in_one_line};
 
 /// Runs one dispatch of a charm, as Juju started it: the whole of a charm's `main`.
 pub fn run(app: &App) -> ExitCode {
+    if let Some(code) = external::helper_main() {
+        return code;
+    }
     std::panic::set_hook(Box::new(|panic| {
         if let Some(place) = panic.location() {
             log::error!("panic in {}, line {}", place.file(), place.line());
@@ -73,7 +77,11 @@ pub fn dispatch(
     context: Context,
 ) -> Result<(), DispatchError> {
     log_buffer::begin();
-    let dispatch = Rc::new(Dispatch::new(context, app.metadata.clone(), Box::new(commands)));
+    let mut dispatch = Dispatch::new(context, app.metadata.clone(), Box::new(commands));
+    if app.has_programs && !dispatch.context.event.is_restricted() {
+        dispatch.programs = external::discover(&dispatch.context.charm_dir);
+    }
+    let dispatch = Rc::new(dispatch);
     // Handlers are guarded by themselves; this is for interfaces, and for ourselves.
     let result = catch_unwind(AssertUnwindSafe(|| through(app, &dispatch)));
     // They hold the dispatch, which holds them.

@@ -36,12 +36,15 @@ use crate::trace::{PhaseKind, in_one_line, why_held_back};
 /// [`DispatchError::Unsettled`] after [`ROUNDS_MAX`] rounds, [`DispatchError::TriggerLoop`] when triggers
 /// set each other off without end.  In all cases nothing may be committed.
 pub(crate) fn settle(hook: &mut Hook, handlers: &[Handler]) -> Result<(), DispatchError> {
-    let rounds = Rounds::new(handlers);
+    let dispatch = hook.dispatch.clone();
+    let rounds = Rounds::new(handlers, &dispatch);
     let event = hook.dispatch.context.event.clone();
     hook.dispatch.take_fault()?;
+    hook.dispatch.is_hook_phase.set(true);
     let of_hook = rounds.all().filter(|at| rounds.is_of_hook(*at, &event));
     let due = rounds.holding(hook, of_hook);
     rounds.run(hook, PhaseKind::Hook, 1, due)?;
+    hook.dispatch.is_hook_phase.set(false);
     if event.is_restricted() {
         return Ok(());
     }
@@ -50,19 +53,21 @@ pub(crate) fn settle(hook: &mut Hook, handlers: &[Handler]) -> Result<(), Dispat
 
 /// Runs the handlers of the flags that changed, round after round, until none is due.
 pub(crate) fn settle_changes(hook: &mut Hook, handlers: &[Handler]) -> Result<(), DispatchError> {
-    Rounds::new(handlers).settle(hook, false)
+    let dispatch = hook.dispatch.clone();
+    Rounds::new(handlers, &dispatch).settle(hook, false)
 }
 
 /// The handlers of a charm, by their place among them, and by the flags that they look at.
 struct Rounds<'a> {
-    handlers: &'a [Handler],
+    /// Functions, then programs.
+    handlers: Vec<&'a Handler>,
     /// Made when a flag has changed: many a dispatch needs none.
     by_flag: OnceCell<BTreeMap<&'a str, Vec<usize>>>,
 }
 
 impl<'a> Rounds<'a> {
-    fn new(handlers: &'a [Handler]) -> Self {
-        Self { handlers, by_flag: OnceCell::new() }
+    fn new(handlers: &'a [Handler], dispatch: &'a Dispatch) -> Self {
+        Self { handlers: handlers.iter().chain(&dispatch.programs).collect(), by_flag: OnceCell::new() }
     }
 
     fn all(&self) -> std::ops::Range<usize> {
@@ -71,7 +76,7 @@ impl<'a> Rounds<'a> {
 
     /// Those of `places` whose condition holds.
     fn holding(&self, hook: &Hook, places: impl IntoIterator<Item = usize>) -> BTreeSet<usize> {
-        places.into_iter().filter(|at| hook.dispatch.test(&self.handlers[*at])).collect()
+        places.into_iter().filter(|at| hook.dispatch.test(self.handlers[*at])).collect()
     }
 
     /// The places of the handlers that look at one of `flags`, in order.
@@ -109,7 +114,12 @@ impl<'a> Rounds<'a> {
             } else {
                 let mut woken =
                     self.looking_at(hook.dispatch.flags.borrow().changed().iter().map(String::as_str));
-                woken.extend(self.all().filter(|at| hook.dispatch.has_planned_file(&self.handlers[*at])));
+                let is_changing = !hook.dispatch.flags.borrow().changed().is_empty();
+                woken.extend(self.all().filter(|at| {
+                    let handler = self.handlers[*at];
+                    (is_changing && handler.condition.program().is_some())
+                        || hook.dispatch.has_planned_file(handler)
+                }));
                 woken
             };
             let due = self.holding(hook, woken.into_iter().filter(|at| self.is_of_rounds(*at)));
@@ -131,18 +141,20 @@ impl<'a> Rounds<'a> {
         mut due: BTreeSet<usize>,
     ) -> Result<usize, DispatchError> {
         let dispatch = hook.dispatch.clone();
+        // Programs may have failed when they were asked.
+        dispatch.take_fault()?;
         self.record(&dispatch, kind, number, &due);
         let count = due.len();
         dispatch.is_retest_due.set(false);
         let mut tested = dispatch.journal.borrow().len();
         let mut turns = Vec::new();
         while let Some(at) = due.pop_first() {
-            let handler = &self.handlers[at];
+            let handler = self.handlers[at];
             turns.push((dispatch.journal.borrow().len(), handler.name));
             if let Err(error) = run_handler(hook, handler) {
                 for at in due {
                     let because = || format!("the dispatch ended before its turn: {error}");
-                    dispatch.recorder.has_not_run(self.handlers, at, because);
+                    dispatch.recorder.has_not_run(&self.handlers, at, because);
                 }
                 return Err(error);
             }
@@ -150,12 +162,16 @@ impl<'a> Rounds<'a> {
                 // What looks at none of the flags that changed holds as it did.
                 let changed = {
                     let journal = dispatch.journal.borrow();
-                    let places = self.looking_at(journal[tested..].iter().map(|change| change.flag.as_str()));
+                    let mut places = self.looking_at(journal[tested..].iter().map(|change| change.flag.as_str()));
                     tested = journal.len();
+                    // What a program looks at is not known.
+                    places.extend(
+                        due.iter().copied().filter(|at| self.handlers[*at].condition.program().is_some()),
+                    );
                     places
                 };
                 for at in changed.intersection(&due).copied().collect::<Vec<_>>() {
-                    if !dispatch.test(&self.handlers[at]) {
+                    if !dispatch.test(self.handlers[at]) {
                         due.remove(&at);
                         self.hold_back(&dispatch, at, kind, &turns);
                     }
@@ -167,13 +183,13 @@ impl<'a> Rounds<'a> {
 
     /// Tells that a handler that was due is not any more.
     fn hold_back(&self, dispatch: &Dispatch, at: usize, kind: PhaseKind, turns: &[(usize, &'static str)]) {
-        let handler = &self.handlers[at];
+        let handler = self.handlers[at];
         let because = || {
             let flags = dispatch.flags.borrow();
             why_held_back(&handler.condition.unmet(&flags), kind, &dispatch.journal.borrow(), turns)
         };
         log::debug!("handler `{}` is held back: {}", handler.name, because());
-        dispatch.recorder.has_not_run(self.handlers, at, because);
+        dispatch.recorder.has_not_run(&self.handlers, at, because);
     }
 
     /// Has the beginning of a phase taken down, if somebody wants to know.
@@ -193,9 +209,9 @@ impl<'a> Rounds<'a> {
                 PhaseKind::Hook => !self.is_of_rounds(*at) || self.is_of_hook(*at, &dispatch.context.event),
             };
             let places = self.all().filter(|at| is_of_phase(at) && !due.contains(at));
-            places.map(|at| (at, why_not(dispatch, &self.handlers[at]))).collect()
+            places.map(|at| (at, why_not(dispatch, self.handlers[at]))).collect()
         };
-        dispatch.recorder.begin_phase(dispatch, (kind, number), changed, not_run, self.handlers);
+        dispatch.recorder.begin_phase(dispatch, (kind, number), changed, not_run, &self.handlers);
     }
 }
 
@@ -210,6 +226,7 @@ fn why_not(dispatch: &Dispatch, handler: &Handler) -> String {
     match handler.condition.unmet(&flags).as_slice() {
         [] if dispatch.has_run_before(handler) => "it runs once, and has run".to_owned(),
         [] if !dispatch.has_changed_files(handler) => "none of its files changed".to_owned(),
+        [] if handler.condition.program().is_some() => "its test does not say so".to_owned(),
         [] => "its flags are as it wants them, but none of them changed in this round".to_owned(),
         unmet => in_words(unmet),
     }

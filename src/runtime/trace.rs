@@ -159,7 +159,7 @@ impl Recorder {
         (kind, number): (PhaseKind, usize),
         changed: impl FnOnce() -> BTreeSet<String>,
         not_run: impl FnOnce() -> Vec<(usize, String)>,
-        handlers: &[Handler],
+        handlers: &[&Handler],
     ) {
         if let Some(trace) = &self.trace {
             let flags = dispatch.flags.borrow().names().map(str::to_owned).collect();
@@ -182,7 +182,7 @@ impl Recorder {
     /// A handler that was due does not run.
     pub(crate) fn has_not_run(
         &self,
-        handlers: &[Handler],
+        handlers: &[&Handler],
         position: usize,
         because: impl FnOnce() -> String,
     ) {
@@ -224,8 +224,8 @@ impl Recorder {
 }
 
 impl NotRun {
-    fn new(handlers: &[Handler], position: usize, because: String) -> Self {
-        let handler = &handlers[position];
+    fn new(handlers: &[&Handler], position: usize, because: String) -> Self {
+        let handler = handlers[position];
         let (name, condition) = (handler.name.to_owned(), handler.condition.to_string());
         Self { position, handler: name, condition, because }
     }

@@ -53,6 +53,11 @@ impl Trigger {
         &self.flag
     }
 
+    /// The flag, whether it is about setting, what is set then, and what is cleared.
+    pub(crate) fn parts(&self) -> (&Flag, bool, &[Flag], &[Flag]) {
+        (&self.flag, self.edge == Edge::Set, &self.sets, &self.clears)
+    }
+
     /// Whether anything follows.
     pub(crate) fn has_effect(&self) -> bool {
         !self.sets.is_empty() || !self.clears.is_empty()
@@ -84,6 +89,11 @@ impl Triggers {
     /// Registers `trigger`.
     pub fn add(&mut self, trigger: Trigger) {
         self.0.push(trigger);
+    }
+
+    /// All of them, in order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Trigger> {
+        self.0.iter()
     }
 
     /// Every flag that some trigger watches.

@@ -1,4 +1,5 @@
-//! Charms in Python's ops and in bash, each through a whole life in simulated models.
+//! Charms in Python's ops and in bash, each through a whole life in simulated models; handlers in bash of
+//! a charm in Rust.
 //!
 //! ```text
 //! tests/setup/python.sh
@@ -11,3 +12,4 @@
 mod bash;
 mod charm;
 mod ops;
+mod programs;
