@@ -78,6 +78,11 @@ impl Context {
         Self::read(|name| std::env::var(name).ok(), (draw() << 64) | draw())
     }
 
+    /// The arguments of this process: none when Juju runs a hook.
+    pub(crate) fn arguments() -> Vec<String> {
+        std::env::args_os().skip(1).map(|text| text.to_string_lossy().into_owned()).collect()
+    }
+
     /// Reads the variables through `var`, so that a test can pass a map.
     pub fn read(var: impl Fn(&str) -> Option<String>, seed: u128) -> Result<Self, ContextError> {
         // Juju sets some variables to the empty text rather than leaving them out.

@@ -22,15 +22,22 @@ use crate::plan::Plan;
 use crate::settle::{settle, settle_changes};
 use crate::state::State;
 use crate::store::Unsaved;
+use crate::tool::tool;
 use crate::trace::{PhaseKind, in_one_line};
 
 /// Runs one dispatch of a charm, as Juju started it: the whole of a charm's `main`.
+///
+/// Juju gives no arguments.  With some, the program is a [tool](crate::tool()) for whoever debugs the unit.
 pub fn run(app: &App) -> ExitCode {
     std::panic::set_hook(Box::new(|panic| {
         if let Some(place) = panic.location() {
             log::error!("panic in {}, line {}", place.file(), place.line());
         }
     }));
+    let arguments = Context::arguments();
+    if !arguments.is_empty() {
+        return tool(app, &arguments, Spawn, Context::from_environment()).print();
+    }
     let context = match Context::from_environment() {
         Ok(context) => context,
         Err(error) => {
@@ -112,23 +119,7 @@ fn through(app: &App, dispatch: &Rc<Dispatch>) -> Result<Committed, DispatchErro
         }
         return Ok(Committed::told());
     }
-    let mut state = State::load(app.store, dispatch)?;
-    dispatch.recorder.begin(dispatch);
-    let managers: Vec<(EndpointName, Rc<dyn Manage>)> = app
-        .bindings
-        .iter()
-        .map(|binding| {
-            let endpoint = Endpoint::new(dispatch.clone(), binding.name.clone());
-            (binding.name.clone(), (binding.make)(endpoint))
-        })
-        .collect();
-    dispatch.managers.borrow_mut().clone_from(&managers);
-    for trigger in &app.triggers {
-        dispatch.triggers.borrow_mut().add(trigger.clone());
-    }
-    for (_, manager) in &managers {
-        manager.register_triggers(&mut dispatch.triggers.borrow_mut());
-    }
+    let mut state = prepare(app, dispatch)?;
     if let HookEvent::Action(name) = &event {
         return run_action(app, &mut hook, &state, name);
     }
@@ -149,6 +140,7 @@ fn through(app: &App, dispatch: &Rc<Dispatch>) -> Result<Committed, DispatchErro
     if is_sweep {
         automatic::clear_unknown_endpoints(dispatch);
     }
+    let managers = dispatch.managers.borrow().clone();
     for (name, manager) in &managers {
         automatic::raise_endpoint(dispatch, name, &**manager, is_sweep)?;
     }
@@ -156,6 +148,28 @@ fn through(app: &App, dispatch: &Rc<Dispatch>) -> Result<Committed, DispatchErro
     tell_automatic(dispatch);
     settle(&mut hook, &app.handlers)?;
     commit(dispatch, &state)
+}
+
+/// Fills `dispatch` with all that is there before the first flag changes: state, interfaces, triggers.
+pub(crate) fn prepare(app: &App, dispatch: &Rc<Dispatch>) -> Result<State, DispatchError> {
+    let state = State::load(app.store, dispatch)?;
+    dispatch.recorder.begin(dispatch);
+    let managers: Vec<(EndpointName, Rc<dyn Manage>)> = app
+        .bindings
+        .iter()
+        .map(|binding| {
+            let endpoint = Endpoint::new(dispatch.clone(), binding.name.clone());
+            (binding.name.clone(), (binding.make)(endpoint))
+        })
+        .collect();
+    for trigger in &app.triggers {
+        dispatch.triggers.borrow_mut().add(trigger.clone());
+    }
+    for (_, manager) in &managers {
+        manager.register_triggers(&mut dispatch.triggers.borrow_mut());
+    }
+    *dispatch.managers.borrow_mut() = managers;
+    Ok(state)
 }
 
 /// Tells what the framework itself changed.
@@ -220,6 +234,6 @@ fn log_failure(dispatch: &Dispatch, error: &DispatchError) {
 }
 
 /// What an error and its causes say, outermost first.
-fn chain(error: &dyn std::error::Error) -> Vec<String> {
+pub(crate) fn chain(error: &dyn std::error::Error) -> Vec<String> {
     std::iter::successors(Some(error), |error| error.source()).map(ToString::to_string).collect()
 }

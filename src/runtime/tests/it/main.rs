@@ -7,4 +7,5 @@ mod exchange;
 mod juju;
 mod settle;
 mod store;
+mod tool;
 mod trace;
