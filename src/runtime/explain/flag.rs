@@ -74,9 +74,7 @@ impl<'a> Words<'a> {
                 )
             }
             Subject::Option { name, is_known: false, .. } => {
-                format!(
-                    "it is set, and the charm has no option `{name}` any more: the next hook clears it"
-                )
+                format!("it is set, and the charm has no option `{name}` any more: the next hook clears it")
             }
             Subject::Option { family: "set", name, .. } => format!("option `{name}` has a value"),
             Subject::Option { family: "default", name, .. } => format!("option `{name}` has its default"),

@@ -74,11 +74,11 @@ fn flags_are_told_sorted_one_a_line_or_as_json() {
     check(
         &mut juju,
         "flags",
-        expect![[r#"
+        expect![[r"
             has space
             web.installed
             web.running
-        "#]],
+        "]],
     );
     let flags = good(juju.tool(&app(), "flags --json", &[]));
     assert_eq!(flags, "[\"has space\",\"web.installed\",\"web.running\"]\n");
@@ -91,10 +91,10 @@ fn a_flag_is_set_with_what_triggers_make_of_it() {
     check(
         &mut juju,
         "set-flag web.installed",
-        expect![[r#"
+        expect![[r"
             +web.installed
             +web.stale
-        "#]],
+        "]],
     );
     assert_eq!(juju.flags(), ["web.installed", "web.stale"]);
     assert_eq!(juju.commands.len(), 2, "one `state-get`, one `state-set`: {:?}", juju.commands);
@@ -106,10 +106,10 @@ fn a_flag_is_set_with_what_triggers_make_of_it() {
     check(
         &mut juju,
         "clear-flag web.installed",
-        expect![[r#"
+        expect![[r"
             -web.installed
             -web.running
-        "#]],
+        "]],
     );
     assert_eq!(juju.flags(), [""; 0]);
 }
@@ -147,9 +147,9 @@ fn a_flag_that_ends_with_its_dispatch_cannot_be_set() {
     let mut juju = juju(&[]);
     check_refused(
         &juju.tool(&app(), "set-flag config.changed.port", &[]),
-        &expect![[r#"
+        &expect![[r"
             flag `config.changed.port` ends with its dispatch, so it cannot be changed for the next one
-        "#]],
+        "]],
     );
     assert_eq!(juju.flags(), [""; 0]);
 }
@@ -170,7 +170,7 @@ fn handlers_are_explained_in_words() {
     check(
         &mut juju,
         "explain",
-        expect![[r#"
+        expect![[r"
             install: in install or upgrade-charm
               waiting for hook `install` or `upgrade-charm`
             configure: web.installed, any of (config.changed, web.stale)
@@ -182,7 +182,7 @@ fn handlers_are_explained_in_words() {
               waiting for `endpoint.db.joined`: no unit of any application has joined `db`: it has no relation, `juju integrate web:db APPLICATION` makes one
             stop: in stop, not all of (web.installed, web.running)
               waiting for hook `stop`
-        "#]],
+        "]],
     );
     good(juju.tool(&app(), "set-flag web.installed", &[]));
     good(juju.tool(&app(), "set-flag web.running", &[]));
@@ -191,7 +191,7 @@ fn handlers_are_explained_in_words() {
     check(
         &mut juju,
         "explain",
-        expect![[r#"
+        expect![[r"
             install: in install or upgrade-charm
               waiting for hook `install` or `upgrade-charm`
             configure: web.installed, any of (config.changed, web.stale)
@@ -203,7 +203,7 @@ fn handlers_are_explained_in_words() {
               held back while all of these are set:
                 `web.installed`: `web.installed` is set, and nobody has cleared it
                 `web.running`: `web.running` is set, and nobody has cleared it; a trigger clears it when `web.installed` is cleared
-        "#]],
+        "]],
     );
 }
 
@@ -213,16 +213,16 @@ fn one_handler_is_explained_by_name() {
     check(
         &mut juju,
         "explain connect",
-        expect![[r#"
+        expect![[r"
             connect: endpoint.db.joined, not web.running
               would run in the next hook
-        "#]],
+        "]],
     );
     check_refused(
         &juju.tool(&app(), "explain conect", &[]),
-        &expect![[r#"
+        &expect![[r"
             the charm has no handler `conect`, only: install, configure, connect, stop
-        "#]],
+        "]],
     );
     let json: Value =
         serde_json::from_str(&good(juju.tool(&app(), "explain configure --json", &[]))).expect("JSON");
@@ -283,7 +283,7 @@ fn each_automatic_flag_has_words_for_what_has_to_happen() {
         let [not_set, set] = words(&mut juju, flag);
         told += &format!("{flag}\n  - {not_set}\n  + {set}\n");
     }
-    expect![[r#"
+    expect![[r"
         endpoint.db.joined
           - no unit of any application has joined `db`: it has no relation, `juju integrate web:db APPLICATION` makes one
           + it was set by hand: no unit has joined `db`
@@ -338,7 +338,7 @@ fn each_automatic_flag_has_words_for_what_has_to_happen() {
         web.installed
           - nobody has set `web.installed`
           + `web.installed` is set, and nobody has cleared it
-    "#]].assert_eq(&told);
+    "]].assert_eq(&told);
 }
 
 #[test]
@@ -378,12 +378,16 @@ fn relations_are_told_with_their_units() {
     juju.relate("db:1", &["mysql/1"]);
     juju.run(&charm(), "db-relation-departed mysql/0").expect("a good dispatch");
     juju.relate("db:10", &[]);
-    check(&mut juju, "relations", expect![[r#"
+    check(
+        &mut juju,
+        "relations",
+        expect![[r"
         db (requires mysql)
           db:1 with mysql: mysql/1; left: mysql/0
           db:10 with mysql: no units
           flags: endpoint.db.departed, endpoint.db.joined
-    "#]]);
+    "]],
+    );
     let json: Value = serde_json::from_str(&good(juju.tool(&app(), "relations --json", &[]))).expect("JSON");
     let first =
         json!({ "relation": "db:1", "application": "mysql", "units": ["mysql/1"], "departed": ["mysql/0"] });
@@ -391,11 +395,15 @@ fn relations_are_told_with_their_units() {
     // A relation that is gone is told as long as the charm is not done with those who left.
     juju.kept.relations.clear();
     juju.run(&charm(), "db-relation-broken").expect("a good dispatch");
-    check(&mut juju, "relations", expect![[r#"
+    check(
+        &mut juju,
+        "relations",
+        expect![[r"
         db (requires mysql)
           db:1 with mysql: no units; left: mysql/0
           flags: endpoint.db.departed
-    "#]]);
+    "]],
+    );
 }
 
 #[test]
@@ -411,11 +419,11 @@ fn a_charm_without_requests_says_so() {
 fn outside_of_a_hook_context_it_is_told_how_to_get_one() {
     check_refused(
         &juju(&[]).tool(&app(), "flags --json", &[("JUJU_UNIT_NAME", "")]),
-        &expect![[r#"
+        &expect![[r"
             there is no hook context
               because: `JUJU_UNIT_NAME` is not set, expected to be run by Juju (or in a simulated model) as a hook
             hint: run it as `juju exec --unit UNIT -- ./dispatch flags --json`, or in `juju debug-hooks UNIT`
-        "#]],
+        "]],
     );
 }
 
@@ -424,9 +432,9 @@ fn a_restricted_hook_has_nothing_to_look_at() {
     let variables = [("JUJU_DISPATCH_PATH", "hooks/collect-metrics")];
     check_refused(
         &juju(&[]).tool(&app(), "set-flag a", &variables),
-        &expect![[r#"
+        &expect![[r"
             `collect-metrics` is a restricted hook: Juju gives it neither state nor model
-        "#]],
+        "]],
     );
 }
 
@@ -436,11 +444,11 @@ fn juju_that_says_no_is_told_in_its_own_words() {
     juju.failing = Some("state-set");
     check_refused(
         &juju.tool(&app(), "clear-flag web.running", &[]),
-        &expect![[r#"
+        &expect![[r"
             cannot change the flag
               because: cannot reach the unit state
               because: cannot run `state-set --file -`: exit code 1, ERROR connection is shut down
-        "#]],
+        "]],
     );
     assert_eq!(juju.flags(), ["web.running"]);
 }
