@@ -23,7 +23,7 @@ use crate::settle::{settle, settle_changes};
 use crate::state::State;
 use crate::store::Unsaved;
 use crate::tool::tool;
-use crate::trace::{PhaseKind, in_one_line};
+use crate::trace::PhaseKind;
 
 /// Runs one dispatch of a charm, as Juju started it: the whole of a charm's `main`.
 ///
@@ -145,7 +145,7 @@ fn through(app: &App, dispatch: &Rc<Dispatch>) -> Result<Committed, DispatchErro
         automatic::raise_endpoint(dispatch, name, &**manager, is_sweep)?;
     }
     dispatch.flags.borrow_mut().begin();
-    tell_automatic(dispatch);
+    dispatch.recorder.end_automatic(dispatch);
     settle(&mut hook, &app.handlers)?;
     commit(dispatch, &state)
 }
@@ -170,15 +170,6 @@ pub(crate) fn prepare(app: &App, dispatch: &Rc<Dispatch>) -> Result<State, Dispa
     }
     *dispatch.managers.borrow_mut() = managers;
     Ok(state)
-}
-
-/// Tells what the framework itself changed.
-fn tell_automatic(dispatch: &Dispatch) {
-    let changes = dispatch.journal.borrow();
-    if !changes.is_empty() {
-        log::debug!("automatic flags of `{}`: {}", dispatch.context.event, in_one_line(&changes));
-    }
-    dispatch.recorder.end_automatic(dispatch);
 }
 
 /// Whether a handler or a trigger looks at such a flag.

@@ -204,15 +204,18 @@ impl<'a> Words<'a> {
     /// Adds the triggers that would set a flag, or clear it.
     fn with_triggers(&self, because: String, flag: &Flag, is_to_set: bool) -> String {
         let triggers = self.dispatch.triggers.borrow();
-        let causes = triggers.causes(flag, is_to_set).map(|(cause, is_set)| {
-            format!("`{cause}` {}", if is_set { "becomes set" } else { "is cleared" })
-        });
-        let causes: Vec<String> = causes.collect();
+        let caused_by = |edge: bool, happens: &str| {
+            let causes = triggers.causes(flag, is_to_set).filter(|(_, is_set)| *is_set == edge);
+            let causes: Vec<String> = causes.map(|(cause, _)| format!("`{cause}`")).collect();
+            (!causes.is_empty()).then(|| format!("when {} {happens}", causes.join(" or ")))
+        };
+        let causes: Vec<String> =
+            [caused_by(true, "becomes set"), caused_by(false, "is cleared")].into_iter().flatten().collect();
         if causes.is_empty() {
             return because;
         }
         let verb = if is_to_set { "sets" } else { "clears" };
-        format!("{because}; a trigger {verb} it when {}", causes.join(", or "))
+        format!("{because}; a trigger {verb} it {}", causes.join(", or "))
     }
 }
 

@@ -42,6 +42,8 @@ fn charm() -> App {
 fn app() -> App {
     charm()
         .trigger(set(INSTALLED).sets(STALE))
+        .trigger(set(Flag::new("web.new")).sets(STALE))
+        .trigger(cleared(DB.joined()).sets(STALE))
         .trigger(cleared(INSTALLED).clears(RUNNING))
         .handler(install, on(HookEvent::Install).or_on(HookEvent::UpgradeCharm))
         .handler(configure, when(INSTALLED).and(any([CONFIG_CHANGED, STALE])))
@@ -62,7 +64,7 @@ fn good(output: Output) -> String {
 }
 
 #[track_caller]
-fn check(juju: &mut Juju, line: &str, expected: Expect) {
+fn check(juju: &mut Juju, line: &str, expected: &Expect) {
     let output = juju.tool(&app(), line, &[]);
     expected.assert_eq(&format!("{}{}", output.stdout, output.stderr));
     assert_eq!(output.code, 0);
@@ -74,7 +76,7 @@ fn flags_are_told_sorted_one_a_line_or_as_json() {
     check(
         &mut juju,
         "flags",
-        expect![[r"
+        &expect![[r"
             has space
             web.installed
             web.running
@@ -91,14 +93,14 @@ fn a_flag_is_set_with_what_triggers_make_of_it() {
     check(
         &mut juju,
         "set-flag web.installed",
-        expect![[r"
+        &expect![[r"
             +web.installed
             +web.stale
         "]],
     );
     assert_eq!(juju.flags(), ["web.installed", "web.stale"]);
     assert_eq!(juju.commands.len(), 2, "one `state-get`, one `state-set`: {:?}", juju.commands);
-    check(&mut juju, "set-flag web.installed", expect![["`web.installed` is set already\n"]]);
+    check(&mut juju, "set-flag web.installed", &expect![["`web.installed` is set already\n"]]);
     assert_eq!(juju.commands, ["state-get --format=json"], "nothing is written that did not change");
     let json = good(juju.tool(&app(), "--json clear-flag web.stale", &[]));
     assert_eq!(json, "{\"changes\":[\"-web.stale\"],\"flag\":\"web.stale\"}\n");
@@ -106,7 +108,7 @@ fn a_flag_is_set_with_what_triggers_make_of_it() {
     check(
         &mut juju,
         "clear-flag web.installed",
-        expect![[r"
+        &expect![[r"
             -web.installed
             -web.running
         "]],
@@ -170,14 +172,14 @@ fn handlers_are_explained_in_words() {
     check(
         &mut juju,
         "explain",
-        expect![[r"
+        &expect![[r"
             install: in install or upgrade-charm
               waiting for hook `install` or `upgrade-charm`
             configure: web.installed, any of (config.changed, web.stale)
               waiting for `web.installed`: nobody has set `web.installed`
               waiting for one of these:
                 `config.changed`: no option has changed: set only in the dispatch that sees a change, after `juju config web ...`
-                `web.stale`: nobody has set `web.stale`; a trigger sets it when `web.installed` becomes set
+                `web.stale`: nobody has set `web.stale`; a trigger sets it when `web.installed` or `web.new` becomes set, or when `endpoint.db.joined` is cleared
             connect: endpoint.db.joined, not web.running
               waiting for `endpoint.db.joined`: no unit of any application has joined `db`: it has no relation, `juju integrate web:db APPLICATION` makes one
             stop: in stop, not all of (web.installed, web.running)
@@ -191,7 +193,7 @@ fn handlers_are_explained_in_words() {
     check(
         &mut juju,
         "explain",
-        expect![[r"
+        &expect![[r"
             install: in install or upgrade-charm
               waiting for hook `install` or `upgrade-charm`
             configure: web.installed, any of (config.changed, web.stale)
@@ -213,7 +215,7 @@ fn one_handler_is_explained_by_name() {
     check(
         &mut juju,
         "explain connect",
-        expect![[r"
+        &expect![[r"
             connect: endpoint.db.joined, not web.running
               would run in the next hook
         "]],
@@ -259,7 +261,7 @@ fn words(juju: &mut Juju, flag: &str) -> [String; 2] {
 #[test]
 fn each_automatic_flag_has_words_for_what_has_to_happen() {
     let mut juju = Juju::default();
-    let mut told = String::new();
+    let mut told = Vec::new();
     for flag in [
         "endpoint.db.joined",
         "endpoint.db.changed",
@@ -281,7 +283,7 @@ fn each_automatic_flag_has_words_for_what_has_to_happen() {
         "web.installed",
     ] {
         let [not_set, set] = words(&mut juju, flag);
-        told += &format!("{flag}\n  - {not_set}\n  + {set}\n");
+        told.extend([flag.to_owned(), format!("  - {not_set}"), format!("  + {set}")]);
     }
     expect![[r"
         endpoint.db.joined
@@ -338,7 +340,7 @@ fn each_automatic_flag_has_words_for_what_has_to_happen() {
         web.installed
           - nobody has set `web.installed`
           + `web.installed` is set, and nobody has cleared it
-    "]].assert_eq(&told);
+    "]].assert_eq(&(told.join("\n") + "\n"));
 }
 
 #[test]
@@ -372,7 +374,7 @@ fn how_to_relate_is_told_as_the_version_of_juju_has_it() {
 #[test]
 fn relations_are_told_with_their_units() {
     let mut juju = juju(&[]);
-    check(&mut juju, "relations", expect![["db (requires mysql)\n  no relation\n"]]);
+    check(&mut juju, "relations", &expect![["db (requires mysql)\n  no relation\n"]]);
     juju.relate("db:1", &["mysql/0", "mysql/1"]);
     juju.run(&charm(), "db-relation-joined mysql/0").expect("a good dispatch");
     juju.relate("db:1", &["mysql/1"]);
@@ -381,7 +383,7 @@ fn relations_are_told_with_their_units() {
     check(
         &mut juju,
         "relations",
-        expect![[r"
+        &expect![[r"
         db (requires mysql)
           db:1 with mysql: mysql/1; left: mysql/0
           db:10 with mysql: no units
@@ -398,7 +400,7 @@ fn relations_are_told_with_their_units() {
     check(
         &mut juju,
         "relations",
-        expect![[r"
+        &expect![[r"
         db (requires mysql)
           db:1 with mysql: no units; left: mysql/0
           flags: endpoint.db.departed
