@@ -166,8 +166,8 @@ impl std::fmt::Display for RequestsShown {
         for request in &self.overview.requests {
             writeln!(f, "  {} {} of {}: {}", request.relation, request.id, request.unit, request.request)?;
             for answer in &request.answers {
-                let old = if answer.is_current { "" } else { " to what it said before" };
-                writeln!(f, "    answer{old} of {}: {}", answer.unit, answer.response)?;
+                let old = if answer.is_current { "" } else { ", to what the request said before" };
+                writeln!(f, "    answer of {}{old}: {}", answer.unit, answer.response)?;
             }
             if request.answers.is_empty() {
                 writeln!(f, "    no answer")?;
