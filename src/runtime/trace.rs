@@ -232,7 +232,8 @@ impl Recorder {
             let flags = dispatch.flags.borrow();
             flags.names().filter(|name| !ends_with_dispatch(name)).map(str::to_owned).collect()
         };
-        let content = serde_json::to_vec(&*trace).expect("texts are JSON");
+        let mut content = serde_json::to_vec(&*trace).expect("texts are JSON");
+        content.push(b'\n');
         FileEffect::Write { content, mode: 0o600 }.apply(path).map(drop)
     }
 }

@@ -1,5 +1,6 @@
 //! Everything that is tested across crates: one program, a module for each topic.
 
+mod debugging;
 mod effects;
 mod every_command;
 #[path = "../support/layout.rs"]
