@@ -29,7 +29,7 @@ mod requires;
 
 use std::fmt;
 
-use charms_reactive_runtime::exchange::Response;
+use charms_reactive_runtime::exchange::{Response, hidden};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -91,6 +91,19 @@ impl fmt::Debug for JobRequest {
     }
 }
 
+impl JobRequest {
+    /// What of it a person may see: its name, and which of the rest there is.
+    pub(crate) fn shown(&self) -> Value {
+        serde_json::json!({
+            "job_name": self.job_name,
+            "job_data": hidden(!self.job_data.is_null()),
+            "ca_cert": hidden(self.ca_cert.is_some()),
+            "client_cert": hidden(self.client_cert.is_some()),
+            "client_key": hidden(self.client_key.is_some()),
+        })
+    }
+}
+
 /// What Prometheus answers.
 ///
 /// # Shape
@@ -103,6 +116,13 @@ pub struct JobResponse {
     /// Why it is not.
     #[serde(default)]
     pub reason: Option<String>,
+}
+
+impl JobResponse {
+    /// What of it a person may see: it holds no secrets.
+    pub(crate) fn shown(&self) -> Value {
+        serde_json::json!({ "success": self.success, "reason": self.reason })
+    }
 }
 
 impl Response for JobResponse {

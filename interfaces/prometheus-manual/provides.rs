@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use charms_reactive_core::{ApplicationName, Flag, RelationId, Role, UnitName};
 use charms_reactive_runtime::exchange::{
-    Entry, ExchangeError, RequestId, Requester, note_response, response_problem,
+    Entry, ExchangeError, Overview, RequestId, Requester, note_response, response_problem,
 };
 use charms_reactive_runtime::relation::Relation;
 use charms_reactive_runtime::{Endpoint, EndpointKey, HandlerError, Interface, Manage};
@@ -351,5 +351,9 @@ impl Manage for PrometheusManualProvides {
 
     fn problem(&self, key: &str, text: &str) -> Option<String> {
         response_problem::<JobResponse>(key, text)
+    }
+
+    fn overview(&self) -> Result<Option<Overview>, HandlerError> {
+        Ok(Some(Overview::of_requester(self, JobRequest::shown, JobResponse::shown)?))
     }
 }

@@ -1,7 +1,9 @@
 //! The side that scrapes: takes jobs, and answers.
 
 use charms_reactive_core::{Databag, Flag, Role, json};
-use charms_reactive_runtime::exchange::{Entry, ExchangeError, Responder, note_request, request_problem};
+use charms_reactive_runtime::exchange::{
+    Entry, ExchangeError, Overview, Responder, note_request, request_problem,
+};
 use charms_reactive_runtime::{Endpoint, EndpointKey, HandlerError, Interface, Manage};
 use serde_json::{Map, Value};
 
@@ -153,6 +155,10 @@ impl Manage for PrometheusManualRequires {
 
     fn problem(&self, key: &str, text: &str) -> Option<String> {
         request_problem::<JobRequest>(key, text)
+    }
+
+    fn overview(&self) -> Result<Option<Overview>, HandlerError> {
+        Ok(Some(Overview::of_responder(self, JobRequest::shown, JobResponse::shown)?))
     }
 
     /// A job holds keys, passwords and tokens: of a unit that left, only the names of its jobs are kept.

@@ -97,6 +97,11 @@ impl Context {
         Ok(context.at(Moment::from_unix(since)))
     }
 
+    /// The arguments of this process: none when Juju runs a hook.
+    pub(crate) fn arguments() -> Vec<String> {
+        std::env::args_os().skip(1).map(|text| text.to_string_lossy().into_owned()).collect()
+    }
+
     /// The same dispatch at another moment.
     #[must_use]
     pub fn at(self, now: Moment) -> Self {

@@ -25,6 +25,7 @@
 //! for the differences.
 
 mod entry;
+mod overview;
 mod requester;
 mod responder;
 
@@ -35,6 +36,7 @@ use charms_reactive_hookcmd::commands::Party;
 pub use entry::{
     Entry, Malformed, RequestId, note_request, note_response, request_problem, response_problem,
 };
+pub use overview::{AnswerShown, HIDDEN, Overview, RequestShown, hidden};
 pub use requester::{Answer, Requester};
 pub use responder::Responder;
 

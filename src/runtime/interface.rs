@@ -3,6 +3,7 @@
 use charms_reactive_core::{Databag, Role};
 
 use crate::endpoint::Endpoint;
+use crate::exchange::Overview;
 use crate::handler::HandlerError;
 use crate::trigger::Triggers;
 
@@ -51,6 +52,13 @@ pub trait Manage {
     fn problem(&self, key: &str, text: &str) -> Option<String> {
         let _ = (key, text);
         None
+    }
+
+    /// The requests and answers on this endpoint, for whoever debugs the unit; None without such.
+    ///
+    /// What is in it is printed, so it holds no secrets: see [`crate::exchange::HIDDEN`].
+    fn overview(&self) -> Result<Option<Overview>, HandlerError> {
+        Ok(None)
     }
 
     /// Takes secrets out of the last data of a unit that left, before that is kept in the unit state.

@@ -87,6 +87,13 @@ pub(crate) fn append(line: usize, text: &str) -> bool {
     })
 }
 
+/// What was gathered and somebody should know.
+pub(crate) fn take_warnings() -> Vec<String> {
+    let buffer = BUFFER.with_borrow_mut(|buffer| std::mem::replace(buffer, Buffer::new()));
+    let lines = buffer.lines.into_iter().filter(|(level, _)| *level <= log::Level::Warn);
+    lines.map(|(_, line)| line).collect()
+}
+
 /// Writes what was gathered: one `juju-log` for each run of messages of one level.
 ///
 /// The running commentary of this crate is of interest only where `has_effects`.

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::rc::Rc;
 
 use charms_reactive_core::{EndpointName, Flag, HookEvent};
+use charms_reactive_hookcmd::spawn::Spawn;
 use charms_reactive_hookcmd::{Backend, CommandError, Commands as _, HookCommands};
 
 use crate::Hook;
@@ -23,9 +24,12 @@ use crate::plan::Plan;
 use crate::settle::{settle, settle_changes};
 use crate::state::State;
 use crate::store::Unsaved;
-use crate::trace::{PhaseKind, in_one_line};
+use crate::tool::tool;
+use crate::trace::PhaseKind;
 
 /// Runs one dispatch of a charm, as Juju started it: the whole of a charm's `main`.
+///
+/// Juju gives no arguments.  With some, the program is a [tool](crate::tool()) for whoever debugs the unit.
 pub fn run(app: &App) -> ExitCode {
     if let Some(code) = external::helper_main() {
         return code;
@@ -35,6 +39,10 @@ pub fn run(app: &App) -> ExitCode {
             log::error!("panic in {}, line {}", place.file(), place.line());
         }
     }));
+    let arguments = Context::arguments();
+    if !arguments.is_empty() {
+        return tool(app, &arguments, Spawn, Context::from_environment()).print();
+    }
     let context = match Context::from_environment() {
         Ok(context) => context,
         Err(error) => {
@@ -131,23 +139,7 @@ fn through(app: &App, dispatch: &Rc<Dispatch>) -> Result<Committed, DispatchErro
         }
         return Ok(Committed::told());
     }
-    let mut state = State::load(app.store, dispatch)?;
-    dispatch.recorder.begin(dispatch);
-    let managers: Vec<(EndpointName, Rc<dyn Manage>)> = app
-        .bindings
-        .iter()
-        .map(|binding| {
-            let endpoint = Endpoint::new(dispatch.clone(), binding.name.clone());
-            (binding.name.clone(), (binding.make)(endpoint))
-        })
-        .collect();
-    dispatch.managers.borrow_mut().clone_from(&managers);
-    for trigger in &app.triggers {
-        dispatch.triggers.borrow_mut().add(trigger.clone());
-    }
-    for (_, manager) in &managers {
-        manager.register_triggers(&mut dispatch.triggers.borrow_mut());
-    }
+    let mut state = prepare(app, dispatch)?;
     if let HookEvent::Action(name) = &event {
         return run_action(app, &mut hook, &state, name);
     }
@@ -173,22 +165,36 @@ fn through(app: &App, dispatch: &Rc<Dispatch>) -> Result<Committed, DispatchErro
         automatic::clear_unknown_endpoints(dispatch);
         dispatch.forget_unknown_handlers(&app.handlers);
     }
+    let managers = dispatch.managers.borrow().clone();
     for (name, manager) in &managers {
         automatic::raise_endpoint(dispatch, name, &**manager, is_sweep)?;
     }
     dispatch.flags.borrow_mut().begin();
-    tell_automatic(dispatch);
+    dispatch.recorder.end_automatic(dispatch);
     settle(&mut hook, &app.handlers)?;
     commit(dispatch, &state)
 }
 
-/// Tells what the framework itself changed.
-fn tell_automatic(dispatch: &Dispatch) {
-    let changes = dispatch.journal.borrow();
-    if !changes.is_empty() {
-        log::debug!("automatic flags of `{}`: {}", dispatch.context.event, in_one_line(&changes));
+/// Fills `dispatch` with all that is there before the first flag changes: state, interfaces, triggers.
+pub(crate) fn prepare(app: &App, dispatch: &Rc<Dispatch>) -> Result<State, DispatchError> {
+    let state = State::load(app.store, dispatch)?;
+    dispatch.recorder.begin(dispatch);
+    let managers: Vec<(EndpointName, Rc<dyn Manage>)> = app
+        .bindings
+        .iter()
+        .map(|binding| {
+            let endpoint = Endpoint::new(dispatch.clone(), binding.name.clone());
+            (binding.name.clone(), (binding.make)(endpoint))
+        })
+        .collect();
+    for trigger in &app.triggers {
+        dispatch.triggers.borrow_mut().add(trigger.clone());
     }
-    dispatch.recorder.end_automatic(dispatch);
+    for (_, manager) in &managers {
+        manager.register_triggers(&mut dispatch.triggers.borrow_mut());
+    }
+    *dispatch.managers.borrow_mut() = managers;
+    Ok(state)
 }
 
 /// Whether a handler or a trigger looks at such a flag.
@@ -244,6 +250,6 @@ fn log_failure(dispatch: &Dispatch, error: &DispatchError) {
 }
 
 /// What an error and its causes say, outermost first.
-fn chain(error: &dyn std::error::Error) -> Vec<String> {
+pub(crate) fn chain(error: &dyn std::error::Error) -> Vec<String> {
     std::iter::successors(Some(error), |error| error.source()).map(ToString::to_string).collect()
 }

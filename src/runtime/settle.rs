@@ -234,6 +234,7 @@ fn why_not(dispatch: &Dispatch, handler: &Handler) -> String {
 
 fn run_handler(hook: &mut Hook, handler: &Handler) -> Result<(), DispatchError> {
     let dispatch = hook.dispatch.clone();
+    dispatch.recorder.tell_automatic(&dispatch);
     let began = dispatch.journal.borrow().len();
     let line = log::log_enabled!(log::Level::Debug).then(log_buffer::next_line);
     log::debug!("running handler `{}`: {}", handler.name, handler.condition);

@@ -109,6 +109,8 @@ struct NotRun {
 pub(crate) struct Recorder {
     trace: Option<RefCell<Trace>>,
     tested: Cell<usize>,
+    /// How many of the changes in the journal are automatic, until the log has told them.
+    automatic: Cell<usize>,
 }
 
 impl Recorder {
@@ -130,7 +132,7 @@ impl Recorder {
                 error: None,
             })
         });
-        Self { trace, tested: Cell::new(0) }
+        Self { trace, ..Self::default() }
     }
 
     /// A condition was tested.
@@ -147,8 +149,20 @@ impl Recorder {
 
     /// The framework has changed what it changes.
     pub(crate) fn end_automatic(&self, dispatch: &Dispatch) {
+        self.automatic.set(dispatch.journal.borrow().len());
         if let Some(trace) = &self.trace {
             trace.borrow_mut().automatic = texts(&dispatch.journal.borrow());
+        }
+    }
+
+    /// A handler is about to run: tells before the first one what the framework changed.
+    ///
+    /// Where none runs, nothing is told: one line is not worth a hook command.
+    pub(crate) fn tell_automatic(&self, dispatch: &Dispatch) {
+        let count = self.automatic.take();
+        if count > 0 && log::log_enabled!(log::Level::Debug) {
+            let changes = &dispatch.journal.borrow()[..count];
+            log::debug!("automatic flags of `{}`: {}", dispatch.context.event, in_one_line(changes));
         }
     }
 
@@ -218,7 +232,8 @@ impl Recorder {
             let flags = dispatch.flags.borrow();
             flags.names().filter(|name| !ends_with_dispatch(name)).map(str::to_owned).collect()
         };
-        let content = serde_json::to_vec(&*trace).expect("texts are JSON");
+        let mut content = serde_json::to_vec(&*trace).expect("texts are JSON");
+        content.push(b'\n');
         FileEffect::Write { content, mode: 0o600 }.apply(path).map(drop)
     }
 }

@@ -101,6 +101,16 @@ impl Triggers {
         self.0.iter().map(|trigger| &trigger.flag)
     }
 
+    /// From what it follows that `flag` is set, or cleared: a flag, and whether that is being set.
+    pub(crate) fn causes(&self, flag: &Flag, is_set: bool) -> impl Iterator<Item = (&Flag, bool)> {
+        let effects = move |trigger: &Trigger| {
+            let flags = if is_set { &trigger.sets } else { &trigger.clears };
+            flags.contains(flag)
+        };
+        let due = self.0.iter().filter(move |trigger| effects(trigger));
+        due.map(|trigger| (&trigger.flag, trigger.edge == Edge::Set))
+    }
+
     /// What follows when `flag` was set, or cleared: flags to set, flags to clear.
     pub(crate) fn effects(&self, flag: &Flag, is_set: bool) -> (Vec<Flag>, Vec<Flag>) {
         let edge = if is_set { Edge::Set } else { Edge::Cleared };

@@ -3,6 +3,7 @@
 mod backends;
 mod cluster;
 mod cost;
+mod debugging;
 mod effects;
 mod every_command;
 #[path = "../support/layout.rs"]
@@ -12,3 +13,4 @@ mod living;
 mod readme;
 mod scrape_jobs;
 mod tidy;
+mod unit_tools;

@@ -142,7 +142,7 @@ impl<T> std::ops::Deref for Entry<T> {
 }
 
 /// An entry of a databag that looks like a request or a response, and is none.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Malformed {
     /// The unit that published it.
     pub unit: UnitName,

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use charms_reactive_core::{Databag, HookEvent, UnitName};
 use charms_reactive_hookcmd::{Answer, CommandError, HookCommands, Request};
-use charms_reactive_runtime::{App, Context, DispatchError, dispatch};
+use charms_reactive_runtime::{App, Context, DispatchError, Output, dispatch, tool};
 use serde_json::{Value, json};
 
 /// One relation as our unit sees it.
@@ -135,6 +135,34 @@ impl Juju {
             self.kept = running.kept;
         }
         result
+    }
+}
+
+impl Juju {
+    /// Runs the charm's program as a tool, as `juju exec` would; with these variables besides.
+    ///
+    /// What it stages is kept however it ends.
+    pub(crate) fn tool(&mut self, app: &App, line: &str, variables: &[(&str, &str)]) -> Output {
+        let charm_dir = self.charm_dir.get_or_insert_with(|| tempfile::tempdir().expect("a folder"));
+        let charm_dir = charm_dir.path().to_string_lossy().into_owned();
+        let context = Context::read(
+            |name| match (name, variables.iter().find(|(known, _)| *known == name)) {
+                (_, Some((_, text))) => Some((*text).to_owned()),
+                ("JUJU_UNIT_NAME", _) => Some("web/0".to_owned()),
+                ("JUJU_CONTEXT_ID", _) => Some("web/0-run-commands-test".to_owned()),
+                ("JUJU_CHARM_DIR", _) => Some(charm_dir.clone()),
+                _ => None,
+            },
+            11,
+        );
+        let failing = self.failing.take();
+        let running =
+            Rc::new(RefCell::new(Running { failing, kept: self.kept.clone(), ..Running::default() }));
+        let arguments: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+        let output = tool(app, &arguments, Backend(running.clone()), context);
+        let running = running.take();
+        (self.commands, self.log, self.kept) = (running.commands, running.log, running.kept);
+        output
     }
 }
 

@@ -10,4 +10,5 @@ mod leader;
 mod memory;
 mod settle;
 mod store;
+mod tool;
 mod trace;

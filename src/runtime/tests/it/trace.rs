@@ -295,6 +295,15 @@ fn the_log_tells_each_handler_with_its_changes_in_one_line() {
 }
 
 #[test]
+fn flags_that_wake_nobody_cost_no_hook_command() {
+    let mut juju = Juju::default();
+    juju.relate("db:1", &["mysql/0"]);
+    juju.run(&app().handler(nothing, when(A)), "db-relation-joined mysql/0").expect("a good dispatch");
+    assert_eq!(juju.flags(), ["endpoint.db.joined"]);
+    assert!(juju.log.is_empty(), "{:?}", juju.log);
+}
+
+#[test]
 fn a_log_names_a_bounded_number_of_flags() {
     fn set_many(hook: &mut Hook) -> Result<(), HandlerError> {
         for number in 0..1000 {
