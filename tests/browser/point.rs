@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::chromium::Browser;
 use crate::world::{self, Page};
-use crate::{number, picture};
+use crate::{number, picture, visible};
 
 /// What there is of a unit, gathered from events.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -120,6 +120,7 @@ fn check(browser: &mut Browser, sim: &Sim) -> usize {
         .values_mut()
         .filter(|value| value.contains("PRIVATE KEY"))
         .for_each(|value| *value = "(private key hidden)".to_owned());
+    known.bags.values_mut().for_each(|value| *value = visible(value));
     assert_eq!(shown, known, "after event {at}");
     at
 }

@@ -10,8 +10,17 @@ function runAt(position) {
 }
 
 function draw() {
-  drawTimeline();
-  drawWindow();
+  const seen = sight();
+  drawTimeline(seen);
+  drawWindow(seen.from);
+}
+
+/** Draws everything after the room for it has changed. */
+function redraw() {
+  measure();
+  layOut();
+  draw();
+  drawBars();
 }
 
 /** Goes to a point of the run; the unit is that of the run there, if no other is asked for. */
@@ -153,7 +162,7 @@ function fillHelp() {
     el("h2", "Keys"),
     el("dl", ...KEYS.flatMap(([keys, what]) => [el("dt", ...keys.split(" ").flatMap((key) => [el("kbd", key), " "])), el("dd", what)])),
     el("h2", "Reading the page"),
-    el("p", "Each column is one run of a charm, in the order in which they ran; each row is a unit. The thin line below the boxes is the unit's workload status. Marks in the model's row are what the operator did, relations, leaders and units that come and go, and time that passes."),
+    el("p", "Each column is one run of a charm, in the order in which they ran; each row is a unit. The thin line below the boxes is the unit's workload status. Marks in the model's row are what the operator did, and relations, leaders and units that come and go; the ruler has the time in the model."),
     el("p", "Find takes words, or words of one kind: ", el("code", KINDS.map((kind) => `${kind}:`).join(" "))),
     el("p", "The address of the page leads back to the point that is shown: ", el("code", "#hook=12"), "."),
     el("button", { type: "button", id: "help-close" }, "Close"),
@@ -266,7 +275,7 @@ if (runs.length > 0) {
 dragged(byId("grip"), (event) => {
   const share = ((window.innerHeight - event.clientY) / window.innerHeight) * 100;
   document.body.style.setProperty("--drawer", `${Math.max(15, Math.min(75, share))}vh`);
-  draw();
+  redraw();
 });
 
 // A card beside the pointer: what a box stands for.
@@ -324,16 +333,13 @@ byId("help").addEventListener("click", (event) => {
   if (event.target.id === "help-close" || event.target === byId("help")) byId("help").close();
 });
 window.addEventListener("hashchange", readAddress);
-window.addEventListener("resize", () => {
-  drawn = "";
-  draw();
-  drawBars();
-});
+window.addEventListener("resize", redraw);
 
 byId("scrubber").max = events.length;
 drawHead();
 drawLegend();
 fillHelp();
+measure();
 columnWidth = fittingWidth();
 layOut();
 look();

@@ -20,6 +20,14 @@ let rows = [];
 const rowOfUnit = new Map();
 let columnWidth = 20;
 let drawn = "";
+/** Sizes as they were measured last: to ask for them between changes of the document has it laid out again. */
+const size = { width: 0, height: 0, sheet: 0, strip: 0 };
+
+function measure() {
+  size.width = timeline.clientWidth;
+  size.height = timeline.clientHeight;
+  size.strip = overview.clientWidth;
+}
 
 const left = (column) => NAMES_WIDTH + PAD + column * columnWidth;
 
@@ -51,7 +59,9 @@ function layOut() {
       rowOfUnit.set(lane.unit, folded.has(application) ? head : push("unit", lane.unit, UNIT_ROW));
     }
   }
+  size.sheet = Math.max(top + 8, size.height);
   sheet.style.height = `${top + 8}px`;
+  sheet.classList.toggle("narrow", columnWidth < 6);
   sheet.style.width = `${left(runs.length) + PAD + 150}px`;
   drawn = "";
 }
@@ -82,19 +92,18 @@ function positioned(element, { x, y, width, height }) {
 
 /** What is in sight. */
 function sight() {
-  const from = timeline.scrollLeft;
+  const [from, top] = [timeline.scrollLeft, timeline.scrollTop];
   const columns = {
     first: Math.max(0, Math.floor((from - PAD) / columnWidth) - 1),
-    last: Math.min(runs.length - 1, Math.ceil((from + timeline.clientWidth - NAMES_WIDTH) / columnWidth) + 1),
+    last: Math.min(runs.length - 1, Math.ceil((from + size.width - NAMES_WIDTH) / columnWidth) + 1),
   };
-  const [top, bottom] = [timeline.scrollTop, timeline.scrollTop + timeline.clientHeight];
+  const bottom = top + size.height;
   const seen = rows.filter((row) => row.top + row.height > top && row.top < bottom);
-  return { columns, rows: seen, isSeen: (row) => row.top + row.height > top && row.top < bottom };
+  return { from, columns, rows: seen, isSeen: (row) => row.top + row.height > top && row.top < bottom };
 }
 
 /** Draws what is in sight. */
-function drawTimeline() {
-  const { columns, rows: seen, isSeen } = sight();
+function drawTimeline({ columns, rows: seen, isSeen } = sight()) {
   const key = [columns.first, columns.last, seen[0] && seen[0].top, seen.length, columnWidth, view.position, view.unit, view.found, folded.size].join();
   if (key === drawn) return;
   drawn = key;
@@ -103,17 +112,17 @@ function drawTimeline() {
   const at = runAt(view.position);
   byId("stripes").replaceChildren(
     ...seen.map((row) => positioned(el(`div.stripe.${row.kind}${row.name === view.unit ? ".chosen" : ""}`), { y: row.top, height: row.height })),
-    ...(at ? [positioned(el("div.band"), { x: left(at.column), width: columnWidth, y: RULER_HEIGHT, height: sheet.clientHeight - RULER_HEIGHT })] : []),
+    ...(at ? [positioned(el("div.band"), { x: left(at.column), width: columnWidth, y: RULER_HEIGHT, height: size.sheet - RULER_HEIGHT })] : []),
   );
   byId("ribbons").replaceChildren(...seen.filter((row) => row.kind === "unit").flatMap((row) => ribbon(row, columns)));
   byId("boxes").replaceChildren(...boxes(columns, isSeen), ...leaderMarks(seen, columns));
   byId("marks").replaceChildren(...modelMarks(columns));
-  positioned(byId("playhead"), { x: left(placeOf(view.position)), height: sheet.clientHeight });
+  positioned(byId("playhead"), { x: left(placeOf(view.position)), height: size.sheet });
 }
 
 function drawRuler(columns) {
   const steps = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000];
-  const step = steps.find((size) => size * columnWidth >= 64) || 10000;
+  const step = steps.find((size) => size * columnWidth >= 48) || 10000;
   const ticks = [];
   for (let number = Math.max(step, Math.ceil((columns.first + 1) / step) * step); number <= columns.last + 1; number += step) {
     ticks.push(positioned(el("span.tick", `${number}`), { x: left(number - 1) - NAMES_WIDTH, width: columnWidth }));
@@ -235,7 +244,7 @@ function leaderMarks(seen, columns) {
 }
 
 /** Another width of columns; what is under `x` stays there. */
-function zoom(width, x = timeline.clientWidth / 2) {
+function zoom(width, x = size.width / 2) {
   const fixed = (timeline.scrollLeft + x - NAMES_WIDTH - PAD) / columnWidth;
   columnWidth = Math.min(COLUMN_MAX, Math.max(COLUMN_MIN, width));
   layOut();
@@ -245,19 +254,19 @@ function zoom(width, x = timeline.clientWidth / 2) {
 
 /** The width with which a short run fills the room that there is; a long one is scrolled through. */
 function fittingWidth() {
-  const room = timeline.clientWidth - NAMES_WIDTH - 2 * PAD;
+  const room = size.width - NAMES_WIDTH - 2 * PAD;
   return Math.min(110, Math.max(20, Math.floor(room / Math.max(runs.length, 1))));
 }
 
 /** Moves the least that brings a point, and the row of a unit, into sight. */
 function reveal(position, unit) {
   const x = left(placeOf(position));
-  const [from, to] = [timeline.scrollLeft + NAMES_WIDTH + 40, timeline.scrollLeft + timeline.clientWidth - 60];
-  if (x < from || x > to) timeline.scrollLeft = x - NAMES_WIDTH - (timeline.clientWidth - NAMES_WIDTH) / 2;
+  const [from, to] = [timeline.scrollLeft + NAMES_WIDTH + 40, timeline.scrollLeft + size.width - 60];
+  if (x < from || x > to) timeline.scrollLeft = x - NAMES_WIDTH - (size.width - NAMES_WIDTH) / 2;
   const row = rowOfUnit.get(unit);
   if (!row) return;
   if (row.top < timeline.scrollTop + RULER_HEIGHT) timeline.scrollTop = row.top - RULER_HEIGHT - APPLICATION_ROW;
-  const bottom = row.top + row.height - timeline.clientHeight + 14;
+  const bottom = row.top + row.height - size.height + 14;
   if (timeline.scrollTop < bottom) timeline.scrollTop = bottom;
 }
 
