@@ -130,8 +130,20 @@ function sentence(event) {
       const { set, cleared } = flagChange(event);
       return [el("span.quiet", "flags "), ...set.map((flag) => flagChip(`+${flag}`)), ...cleared.map((flag) => flagChip(`-${flag}`))];
     }
-    default:
+    case "output-dropped":
+      return [el("span.level.warning", event.stream), `${count(event.bytes, "more byte")}, which are not kept`];
+    case "warned":
+      return [el("span.level.warning", "warning"), event.text];
+    case "hook-started":
+    case "hook-skipped":
+    case "hook-ended":
+    case "traced":
       return null;
+    default: {
+      // Of a later version: better as it is than not at all.
+      const { event: kind, ...fields } = event;
+      return [`${textOf(kind)} `, el("code", JSON.stringify(fields))];
+    }
   }
 }
 
@@ -165,7 +177,7 @@ function eventRows(from, to, wanted, none) {
 }
 
 const CHANGES = new Set(["databag-changed", "state-changed", "status-changed", "version-changed", "port-opened", "port-closed", "leader-changed", "leader-settings-changed", "related", "unrelated", "unit-added", "unit-removed", "storage-added", "storage-detached"]);
-const OUTPUT = new Set(["log", "output", "action-logged", "call-refused"]);
+const OUTPUT = new Set(["log", "output", "output-dropped", "action-logged", "call-refused"]);
 // What `juju-log` wrote is in its arguments already.
 const isStep = (event) => event.event !== "log" && (!CHANGES.has(event.event) || event.event === "status-changed");
 
