@@ -10,9 +10,8 @@ function runAt(position) {
 }
 
 function draw() {
-  const seen = sight();
-  drawTimeline(seen);
-  drawWindow(seen.from);
+  drawTimeline();
+  drawWindow();
 }
 
 /** Draws everything after the room for it has changed. */
@@ -91,7 +90,15 @@ function chooseTab(name) {
 
 // The address of the page names the point: `#hook=123`, `#event=456`, and `&tab=handlers`, `&unit=web/0`.
 
+/** Browsers take only so many new addresses in a row: a key that is held down waits until it is let go. */
+let writing = 0;
+
 function writeAddress() {
+  clearTimeout(writing);
+  writing = setTimeout(writeAddressNow, 120);
+}
+
+function writeAddressNow() {
   const one = runAt(view.position);
   const parts = [one && view.position === one.end + 1 ? `hook=${one.number}` : `event=${view.position}`];
   if (view.tab !== "commands") parts.push(`tab=${view.tab}`);
@@ -100,6 +107,7 @@ function writeAddress() {
 }
 
 function readAddress() {
+  clearTimeout(writing);
   const wanted = new URLSearchParams(location.hash.slice(1));
   if (TABS.some((tab) => tab.name === wanted.get("tab"))) view.tab = wanted.get("tab");
   const unit = wanted.get("unit");
@@ -304,6 +312,7 @@ timeline.addEventListener("pointerleave", () => {
 
 let isDrawing = false;
 timeline.addEventListener("scroll", () => {
+  [scrolled.x, scrolled.y] = [timeline.scrollLeft, timeline.scrollTop];
   if (isDrawing) return;
   isDrawing = true;
   requestAnimationFrame(() => {

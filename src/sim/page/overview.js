@@ -48,11 +48,11 @@ function operatorTicks(width) {
   return [...pixels].map((x) => positioned(el("div.deed"), { x }));
 }
 
-function drawWindow(scrolled = timeline.scrollLeft) {
+function drawWindow() {
   const width = size.strip;
   const shown = size.width - NAMES_WIDTH - PAD;
   const all = Math.max(runs.length * columnWidth, 1);
-  const from = Math.min(1, Math.max(0, scrolled - PAD) / all);
+  const from = Math.min(1, Math.max(0, scrolled.x - PAD) / all);
   const part = { x: from * width, width: Math.max(6, Math.min(1 - from, shown / all) * width) };
   positioned(byId("window"), part);
   positioned(byId("needle"), { x: (placeOf(view.position) / Math.max(runs.length, 1)) * width });

@@ -21,7 +21,16 @@ const rowOfUnit = new Map();
 let columnWidth = 20;
 let drawn = "";
 /** Sizes as they were measured last: to ask for them between changes of the document has it laid out again. */
-const size = { width: 0, height: 0, sheet: 0, strip: 0 };
+const size = { width: 0, height: 0, sheet: 0, sheetWidth: 0, strip: 0 };
+/** How far the lanes are scrolled, kept for the same reason. */
+const scrolled = { x: 0, y: 0 };
+
+function scrollLanes(x, y) {
+  const within = (value, most) => Math.max(0, Math.min(Math.round(value), most));
+  scrolled.x = within(x, size.sheetWidth - size.width);
+  scrolled.y = within(y, size.sheet - size.height);
+  timeline.scrollTo(scrolled.x, scrolled.y);
+}
 
 function measure() {
   size.width = timeline.clientWidth;
@@ -62,7 +71,8 @@ function layOut() {
   size.sheet = Math.max(top + 8, size.height);
   sheet.style.height = `${top + 8}px`;
   sheet.classList.toggle("narrow", columnWidth < 6);
-  sheet.style.width = `${left(runs.length) + PAD + 150}px`;
+  size.sheetWidth = Math.max(left(runs.length) + PAD + 150, size.width);
+  sheet.style.width = `${size.sheetWidth}px`;
   drawn = "";
 }
 
@@ -92,18 +102,19 @@ function positioned(element, { x, y, width, height }) {
 
 /** What is in sight. */
 function sight() {
-  const [from, top] = [timeline.scrollLeft, timeline.scrollTop];
+  const { x: from, y: top } = scrolled;
   const columns = {
     first: Math.max(0, Math.floor((from - PAD) / columnWidth) - 1),
     last: Math.min(runs.length - 1, Math.ceil((from + size.width - NAMES_WIDTH) / columnWidth) + 1),
   };
   const bottom = top + size.height;
   const seen = rows.filter((row) => row.top + row.height > top && row.top < bottom);
-  return { from, columns, rows: seen, isSeen: (row) => row.top + row.height > top && row.top < bottom };
+  return { columns, rows: seen, isSeen: (row) => row.top + row.height > top && row.top < bottom };
 }
 
 /** Draws what is in sight. */
-function drawTimeline({ columns, rows: seen, isSeen } = sight()) {
+function drawTimeline() {
+  const { columns, rows: seen, isSeen } = sight();
   const key = [columns.first, columns.last, seen[0] && seen[0].top, seen.length, columnWidth, view.position, view.unit, view.found, folded.size].join();
   if (key === drawn) return;
   drawn = key;
@@ -134,7 +145,7 @@ function drawRuler(columns) {
     const x = left(column) - NAMES_WIDTH;
     const hasRoom = x >= end;
     if (!hasRoom && columnWidth < 8) continue;
-    ticks.push(positioned(el(`span.hour${isFirst && column > 0 ? ".goes-on" : ""}`, hasRoom ? duration(runs[column].now) : ""), { x }));
+    ticks.push(positioned(el(`span.hour${hasRoom ? "" : ".small"}${isFirst && column > 0 ? ".goes-on" : ""}`, hasRoom ? duration(runs[column].now) : ""), { x }));
     if (hasRoom) end = x + 64;
   }
   byId("ticks").replaceChildren(...ticks);
@@ -185,7 +196,7 @@ function ribbon(row, columns) {
     const [x, end] = [Math.max(piece.x, columns.first), Math.min(next, to)];
     if (end <= x) return [];
     const title = piece.message === undefined ? "" : `${piece.status} ${piece.message}`;
-    const box = { x: left(x), width: (end - x) * columnWidth, y: row.top + row.height - 5, height: 3 };
+    const box = { x: left(x), width: (end - x) * columnWidth, y: row.top + row.height - 5, height: 2 };
     return [positioned(el(`div.ribbon.${statusClass(piece.status)}`, { title }), box)];
   });
 }
@@ -245,10 +256,10 @@ function leaderMarks(seen, columns) {
 
 /** Another width of columns; what is under `x` stays there. */
 function zoom(width, x = size.width / 2) {
-  const fixed = (timeline.scrollLeft + x - NAMES_WIDTH - PAD) / columnWidth;
+  const fixed = (scrolled.x + x - NAMES_WIDTH - PAD) / columnWidth;
   columnWidth = Math.min(COLUMN_MAX, Math.max(COLUMN_MIN, width));
   layOut();
-  timeline.scrollLeft = fixed * columnWidth + NAMES_WIDTH + PAD - x;
+  scrollLanes(fixed * columnWidth + NAMES_WIDTH + PAD - x, scrolled.y);
   draw();
 }
 
@@ -261,24 +272,24 @@ function fittingWidth() {
 /** Moves the least that brings a point, and the row of a unit, into sight. */
 function reveal(position, unit) {
   const x = left(placeOf(position));
-  const [from, to] = [timeline.scrollLeft + NAMES_WIDTH + 40, timeline.scrollLeft + size.width - 60];
-  if (x < from || x > to) timeline.scrollLeft = x - NAMES_WIDTH - (size.width - NAMES_WIDTH) / 2;
+  const isInSight = x >= scrolled.x + NAMES_WIDTH + 40 && x <= scrolled.x + size.width - 60;
+  const wantedX = isInSight ? scrolled.x : x - NAMES_WIDTH - (size.width - NAMES_WIDTH) / 2;
+  let wantedY = scrolled.y;
   const row = rowOfUnit.get(unit);
-  if (!row) return;
-  if (row.top < timeline.scrollTop + RULER_HEIGHT) timeline.scrollTop = row.top - RULER_HEIGHT - APPLICATION_ROW;
-  const bottom = row.top + row.height - size.height + 14;
-  if (timeline.scrollTop < bottom) timeline.scrollTop = bottom;
+  if (row && row.top < wantedY + RULER_HEIGHT) wantedY = row.top - RULER_HEIGHT - APPLICATION_ROW;
+  if (row) wantedY = Math.max(wantedY, row.top + row.height - size.height + 14);
+  if (wantedX !== scrolled.x || wantedY !== scrolled.y) scrollLanes(wantedX, wantedY);
 }
 
 /** The column under a point of the screen. */
 function columnUnder(clientX) {
-  const x = clientX - timeline.getBoundingClientRect().left + timeline.scrollLeft - NAMES_WIDTH - PAD;
+  const x = clientX - timeline.getBoundingClientRect().left + scrolled.x - NAMES_WIDTH - PAD;
   return Math.max(0, Math.min(runs.length - 1, Math.floor(x / columnWidth)));
 }
 
 /** The unit whose lane is under a point of the screen. */
 function unitUnder(clientY) {
-  const y = clientY - timeline.getBoundingClientRect().top + timeline.scrollTop;
+  const y = clientY - timeline.getBoundingClientRect().top + scrolled.y;
   const row = rows.find((known) => y >= known.top && y < known.top + known.height);
   return row && row.kind === "unit" ? row.name : null;
 }
