@@ -7,6 +7,7 @@ use crate::error::{ModelError, RunError, SimError};
 use crate::event::{Event, Exit};
 use crate::execute::{Finished, Input};
 use crate::model::{Failed, Hook, Model, StatusEntry};
+use crate::operator::acted;
 use crate::rule::Fate;
 use crate::run::{Purpose, Run};
 use crate::sim::Sim;
@@ -164,6 +165,7 @@ impl Sim {
         if retry {
             return self.run_hook(&unit, &failed.hook, Fate::Run).map(Some);
         }
+        self.model.journal.record(acted(format!("give up {} of {unit}", failed.hook.event)));
         self.done(&unit, &failed.hook);
         Ok(None)
     }

@@ -7,6 +7,7 @@ use charms_reactive_core::UnitName;
 
 use crate::error::{ModelError, SimError};
 use crate::model::{Network, Payload};
+use crate::operator::acted;
 use crate::sim::Sim;
 
 impl Sim {
@@ -16,6 +17,7 @@ impl Sim {
         for unit in self.model.units.values_mut().filter(|unit| unit.machine == machine) {
             unit.address = address;
         }
+        self.model.journal.record(acted(format!("give {unit} the address {address}")));
         Ok(())
     }
 
@@ -36,9 +38,7 @@ impl Sim {
 
     /// Has the machine of a unit restart: each unit on it that has started gets `start` again.
     pub fn reboot(&mut self, unit: &str) -> Result<(), SimError> {
-        let name = self.model.unit(&UnitName::parse(unit)?)?.name.clone();
-        self.model.restart_machine(&name);
-        Ok(())
+        self.operator().reboot(unit)
     }
 
     /// Has a relation with an offer of another model pause: its units depart and break it, as if it
@@ -48,12 +48,12 @@ impl Sim {
     ///
     /// [`ModelError::NoOffer`] for a relation within one model.
     pub fn suspend_relation(&mut self, relation: u32) -> Result<(), SimError> {
-        Ok(self.model.suspend(relation, true)?)
+        self.model.act(format!("suspend relation {relation}"), |model| Ok(model.suspend(relation, true)?))
     }
 
     /// Has a relation go on that was suspended: it begins again, with `-created`.
     pub fn resume_relation(&mut self, relation: u32) -> Result<(), SimError> {
-        Ok(self.model.suspend(relation, false)?)
+        self.model.act(format!("resume relation {relation}"), |model| Ok(model.suspend(relation, false)?))
     }
 
     /// The payloads that a unit has registered, by class and id (to Juju 3).

@@ -8,6 +8,7 @@ use charms_reactive_hookcmd::commands::Party;
 use crate::base64;
 use crate::error::{ModelError, SimError};
 use crate::model::{HookSecret, Model, Unit};
+use crate::operator::acted;
 use crate::sim::Sim;
 
 /// A secret of a unit or an application.
@@ -240,7 +241,7 @@ impl Sim {
     ///
     /// [`ModelError::SecretMoment`] for a secret that was made without rotation.
     pub fn rotate_secret(&mut self, id: &str) -> Result<(), SimError> {
-        Ok(self.model.rotate_secret(id)?)
+        self.model.act(format!("have {id} rotate"), |model| Ok(model.rotate_secret(id)?))
     }
 
     /// Has the time of the newest revision be over: the owner, or its leader, gets `secret-expired`.
@@ -249,7 +250,7 @@ impl Sim {
     ///
     /// [`ModelError::SecretMoment`] for a secret that was made without an expiry time.
     pub fn expire_secret(&mut self, id: &str) -> Result<(), SimError> {
-        Ok(self.model.expire_secret(id)?)
+        self.model.act(format!("have {id} expire"), |model| Ok(model.expire_secret(id)?))
     }
 
     /// Makes a secret of the operator, as `juju add-secret` does; gives its id, for options of type
@@ -265,6 +266,7 @@ impl Sim {
         }
         let id = self.model.next_secret_id();
         self.model.secrets.insert(id.clone(), Secret::new(None, encoded(content)));
+        self.model.journal.record(acted(format!("add secret:{id}")));
         Ok(format!("secret:{id}"))
     }
 
@@ -276,6 +278,7 @@ impl Sim {
         if secret.revisions.get(&newest) != Some(&content) {
             secret.revisions.insert(newest + 1, content);
         }
+        self.model.journal.record(acted(format!("update {id}")));
         Ok(())
     }
 
@@ -283,7 +286,9 @@ impl Sim {
     pub fn grant_secret(&mut self, id: &str, application: &str) -> Result<(), SimError> {
         let application = self.model.application(&ApplicationName::parse(application)?)?.name.clone();
         let secret = self.model.user_secret_mut(id)?;
+        let what = format!("grant {id} to {application}");
         secret.grants.insert(Grant { relation: None, application, unit: None });
+        self.model.journal.record(acted(what));
         Ok(())
     }
 
@@ -291,6 +296,7 @@ impl Sim {
     pub fn remove_secret(&mut self, id: &str) -> Result<(), SimError> {
         self.model.user_secret_mut(id)?;
         self.model.secrets.remove(id.strip_prefix("secret:").unwrap_or(id));
+        self.model.journal.record(acted(format!("remove {id}")));
         Ok(())
     }
 }

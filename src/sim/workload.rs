@@ -4,6 +4,7 @@ use charms_reactive_core::{UnitName, WorkloadEvent};
 
 use crate::error::{ModelError, SimError};
 use crate::model::Substrate;
+use crate::operator::acted;
 use crate::sim::Sim;
 
 impl Sim {
@@ -22,6 +23,7 @@ impl Sim {
     /// `U/resolver.go`, `nextOp`: a shutdown while the unit is alive; `U/reboot` for what follows.
     pub fn replace_pod(&mut self, unit: &str) -> Result<(), SimError> {
         let name = self.pod(unit, "a pod replaced")?;
+        self.model.journal.record(acted(format!("replace the pod of {name}")));
         let unit = self.model.unit_mut(&name)?;
         if unit.is_started && !unit.is_stopped {
             unit.pod.is_ending = true;
@@ -34,6 +36,7 @@ impl Sim {
     /// Has the pod of a unit be lost, and another one started: no `stop`, then as above.
     pub fn lose_pod(&mut self, unit: &str) -> Result<(), SimError> {
         let name = self.pod(unit, "a pod lost")?;
+        self.model.journal.record(acted(format!("lose the pod of {name}")));
         self.model.replace_pod(&name);
         Ok(())
     }
@@ -66,6 +69,7 @@ impl Sim {
         key: Option<&str>,
     ) -> Result<(), SimError> {
         let name = self.pod(unit, "an event of a container")?;
-        Ok(self.model.tell_workload(&name, container, event, key)?)
+        let what = format!("tell {unit} of its container {container}");
+        self.model.act(what, |model| Ok(model.tell_workload(&name, container, event, key)?))
     }
 }

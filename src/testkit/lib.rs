@@ -36,7 +36,7 @@
 //! | many seeds | [`for_seeds`], [`Trial`], [`Possible`] |
 //! | every order | [`explore`] |
 //! | what no charm should do | [`Sim::check_all`] |
-//! | looking | [`Sim::status`], [`Sim::snapshot`], [`Sim::transcript`], [`Sim::events`] |
+//! | looking | [`Sim::status`], [`Sim::snapshot`], [`Sim::transcript`], [`Sim::events`], [`Sim::page`] |
 //!
 //! `docs/testing.md` of the repository is the guide, and `tests/outside` a charm with such tests.
 

@@ -52,7 +52,7 @@ impl Browser {
         let target = browser.call("Target.createTarget", &json!({ "url": "about:blank" }));
         let attach = json!({ "targetId": target["targetId"], "flatten": true });
         let session = browser.call("Target.attachToTarget", &attach)["sessionId"].clone();
-        browser.session = session.as_str().expect("a session has a name").to_owned();
+        session.as_str().expect("a session has a name").clone_into(&mut browser.session);
         let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
         browser.call("Emulation.setDeviceMetricsOverride", &size);
         for domain in ["Page", "Runtime", "Log", "Network"] {
@@ -123,6 +123,15 @@ impl Browser {
             assert!(!is_over, "waited in vain for {expression}; {:?}", self.complaints());
         }
         panic!("the page came to no rest before {expression}");
+    }
+
+    /// Waits until the address of the page ends so, from its `#` on.
+    #[track_caller]
+    pub(crate) fn expect_address(&mut self, expected: &str) {
+        self.settle();
+        // It follows once nothing has been pressed for a moment.
+        self.value("new Promise((done) => setTimeout(done, 200))");
+        assert_eq!(self.value("location.hash"), expected);
     }
 
     /// Clicks where an element is, as a person does: with the pointer.

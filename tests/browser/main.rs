@@ -35,6 +35,11 @@ fn number(sim: &Sim, unit: &str, hook: &str, nth: usize) -> usize {
     found.nth(nth).unwrap_or_else(|| panic!("no {hook} of {unit}: {}", sim.transcript())).0 + 1
 }
 
+/// A text as the page shows it: what turns the direction of writing is named.
+fn visible(text: &str) -> String {
+    text.replace('\u{202e}', "‹U+202E›")
+}
+
 /// How many runs there are.
 fn runs(sim: &Sim) -> usize {
     let is_run = |event: &&Event| matches!(event, Event::HookStarted { .. } | Event::HookSkipped { .. });

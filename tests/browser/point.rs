@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::chromium::Browser;
 use crate::world::{self, Page};
-use crate::{number, picture};
+use crate::{number, picture, visible};
 
 /// What there is of a unit, gathered from events.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -119,7 +119,8 @@ fn check(browser: &mut Browser, sim: &Sim) -> usize {
         .bags
         .values_mut()
         .filter(|value| value.contains("PRIVATE KEY"))
-        .for_each(|value| *value = "(private key hidden)".to_owned());
+        .for_each(|value| "(private key hidden)".clone_into(value));
+    known.bags.values_mut().for_each(|value| *value = visible(value));
     assert_eq!(shown, known, "after event {at}");
     at
 }
@@ -191,11 +192,20 @@ fn a_run_without_a_record_says_so() {
     let mut sim = Sim::from_seed(3);
     let charm = charms_reactive_sim::InProcess::from_yaml("name: plain", |_, _| 0);
     sim.deploy("plain", charm, 1).expect("deployed");
+    // A charm without any file to run.
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    world::write(&folder.path().join("metadata.yaml"), "name: still");
+    sim.deploy("still", folder.path(), 1).expect("deployed");
     sim.settle().expect("settled");
     let page = Page::of(&sim);
     let mut browser = Browser::start(1280, 800);
-    browser.open(&page.path, "#hook=1&tab=handlers");
+    let ran = number(&sim, "plain/0", "start", 0);
+    browser.open(&page.path, &format!("#hook={ran}&tab=handlers"));
     assert!(browser.text("#detail .panel").contains("Builder::record(true)"));
+    let skipped = number(&sim, "still/0", "start", 0);
+    browser.click(&format!(".box.skipped[data-run='{skipped}']"));
+    assert!(browser.text("#detail .panel").contains("Nothing ran"));
+    browser.photograph(&picture("skipped.png"));
     let empty = Page::of(&Sim::from_seed(4));
     browser.open(&empty.path, "");
     assert!(browser.text("#state").contains("There is no unit"));

@@ -141,7 +141,7 @@ fn dispatch_web(mut commands: Box<dyn HookCommands>, environment: &Environment) 
     }
     let saved: BTreeMap<String, String> =
         serde_json::from_str(&ask("state-get", &["--format=json"])).unwrap_or_default();
-    let saved = saved.get("flags").map(String::as_str).unwrap_or("[]");
+    let saved = saved.get("flags").map_or("[]", String::as_str);
     let mut dispatch = Dispatch::new(&hook, serde_json::from_str(saved).unwrap_or_default());
     let config: Value = serde_json::from_str(&ask("config-get", &["--format=json"])).unwrap_or_default();
     if hook == "db-relation-changed" {
@@ -246,7 +246,9 @@ impl Dispatch {
     fn run(&mut self, handler: &str, condition: &str, is_due: bool, because: &str, changes: &[&str]) -> bool {
         if is_due {
             self.changed.clear();
-            changes.iter().for_each(|change| self.change(true, change));
+            for change in changes {
+                self.change(true, change);
+            }
             self.ran.push(json!({ "handler": handler, "condition": condition, "changed": self.changed }));
         } else {
             self.not_run.push(json!({ "handler": handler, "condition": condition, "because": because }));
@@ -268,9 +270,9 @@ impl Dispatch {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the charm writes a trace, as a framework would")]
-fn write(path: &Path, text: &str) {
-    std::fs::write(path, text).expect("the simulator has made the folder");
+#[expect(clippy::disallowed_methods, reason = "files of charms, and the trace that a framework would write")]
+pub(crate) fn write(path: &Path, text: &str) {
+    std::fs::write(path, text).expect("a folder that is there");
 }
 
 fn hook_of(environment: &Environment) -> String {

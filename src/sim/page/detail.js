@@ -9,6 +9,8 @@ const TABS = [
 
 /** Commands that ask and change nothing. */
 const ASKING = /-get$|-ids$|-list$|^is-leader$|^opened-ports$|^goal-state$/;
+/** What Juju writes into databags by itself. */
+const AUTOMATIC = new Set(["egress-subnets", "ingress-address", "private-address"]);
 /** How much of a text is shown before somebody asks for the rest. */
 const TEXT_SHOWN = 4000;
 
@@ -23,7 +25,7 @@ function valueBlock(text, kind) {
   if (text.length <= TEXT_SHOWN) return block;
   const more = el("button.link", { type: "button" }, `show all ${text.length.toLocaleString("en")} characters`);
   more.addEventListener("click", () => {
-    block.textContent = text;
+    block.textContent = visible(text);
     more.remove();
   });
   return el("div", block, more);
@@ -51,7 +53,7 @@ function commandRow(event, at) {
     answer ? el("span.answer", firstLine(answer)) : null,
   );
   const isOpen = failed && complaint !== "";
-  const row = el(`details.command.${failed ? "failed" : "done"}`, { open: isOpen, "data-event": `${at + 1}`, "data-command": event.name }, head);
+  const row = el(`details.command.${failed ? "failed" : "done"}${answer || failed ? "" : ".bare"}`, { open: isOpen, "data-event": `${at + 1}`, "data-command": event.name }, head);
   const fill = () => {
     if (row.dataset.filled) return;
     row.dataset.filled = "yes";
@@ -128,8 +130,20 @@ function sentence(event) {
       const { set, cleared } = flagChange(event);
       return [el("span.quiet", "flags "), ...set.map((flag) => flagChip(`+${flag}`)), ...cleared.map((flag) => flagChip(`-${flag}`))];
     }
-    default:
+    case "output-dropped":
+      return [el("span.level.warning", event.stream), `${count(event.bytes, "more byte")}, which are not kept`];
+    case "warned":
+      return [el("span.level.warning", "warning"), event.text];
+    case "hook-started":
+    case "hook-skipped":
+    case "hook-ended":
+    case "traced":
       return null;
+    default: {
+      // Of a later version: better as it is than not at all.
+      const { event: kind, ...fields } = event;
+      return [`${textOf(kind)} `, el("code", JSON.stringify(fields))];
+    }
   }
 }
 
@@ -163,7 +177,7 @@ function eventRows(from, to, wanted, none) {
 }
 
 const CHANGES = new Set(["databag-changed", "state-changed", "status-changed", "version-changed", "port-opened", "port-closed", "leader-changed", "leader-settings-changed", "related", "unrelated", "unit-added", "unit-removed", "storage-added", "storage-detached"]);
-const OUTPUT = new Set(["log", "output", "action-logged", "call-refused"]);
+const OUTPUT = new Set(["log", "output", "output-dropped", "action-logged", "call-refused"]);
 // What `juju-log` wrote is in its arguments already.
 const isStep = (event) => event.event !== "log" && (!CHANGES.has(event.event) || event.event === "status-changed");
 
@@ -181,14 +195,14 @@ function runHead(one) {
   const facts = [
     one.exit === undefined ? null : exitText(one.exit),
     one.commands > 0 ? count(one.commands, "hook command") : null,
-    `after ${duration(one.now)}`,
+    `at ${duration(one.now)}`,
   ].filter(Boolean);
   return el(
     "header",
     el("h2", el("span.number", `#${one.number}`), " ", one.unit, " ", el("b", one.hook), one.about ? el("span.about", ` ${one.about}`) : null),
     el("p.facts", el(`span.outcome.${one.outcome}`, OUTCOMES[one.outcome]), one.kind === "hook" ? null : el("span.outcome.kind", one.kind), el("span", facts.join(" · "))),
     one.error && one.error !== exitText(one.exit) ? el("p.error", one.error) : null,
-    cause ? el("p.cause", "because ", cause.run ? runLink(cause.run) : "somebody", " wrote ", cause.keys.slice(0, 6).map((key) => [el("code", key), " "]).flat(), cause.keys.length > 6 ? `and ${cause.keys.length - 6} more` : null) : null,
+    cause ? el("p.cause", "because ", cause.run ? runLink(cause.run) : cause.keys.every((key) => AUTOMATIC.has(key)) ? "Juju" : "somebody", " wrote ", cause.keys.slice(0, 6).map((key) => [el("code", key), " "]).flat(), cause.keys.length > 6 ? `and ${cause.keys.length - 6} more` : null) : null,
   );
 }
 

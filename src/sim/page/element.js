@@ -12,6 +12,12 @@ function textOf(value) {
 /** A list of the run, or an empty one for whatever else stands there. */
 const listOf = (value) => (Array.isArray(value) ? value : []);
 
+/** Characters that would move or hide the text around them. */
+const UNSEEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g;
+
+/** A text in which every character can be seen: `‹U+202E›` for one that turns the direction of writing. */
+const visible = (text) => text.replace(UNSEEN, (letter) => `‹U+${letter.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}›`);
+
 /**
  * An element: `el("b.name", { title: "x" }, "text", child)`.
  * Properties that begin with `data-` or `aria-` are attributes; children that are nothing are left out.
@@ -26,10 +32,11 @@ function el(kind, ...rest) {
     children = rest.slice(1);
     for (const [name, value] of Object.entries(properties)) {
       if (name.includes("-")) element.setAttribute(name, value);
-      else element[name] = value;
+      else element[name] = name === "title" ? visible(value) : value;
     }
   }
-  element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  const shown = children.flat().filter((child) => child !== null && child !== undefined && child !== false);
+  element.append(...shown.map((child) => (typeof child === "string" ? visible(child) : child)));
   return element;
 }
 

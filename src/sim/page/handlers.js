@@ -48,11 +48,17 @@ function lastTime(unit, handler, before) {
   return null;
 }
 
+/** A condition in words; one on a hook begins with `in` or `on` already. */
+function conditionText(condition) {
+  if (condition === "") return "always";
+  return [/^(in|on) /.test(condition) ? "" : "when ", el("code", condition)];
+}
+
 function handlerRow(one, handler) {
   const didRun = handler.ran.length > 0;
   const row = el(`div.handler.${didRun ? "ran" : "waits"}`, { "data-handler": handler.name });
   row.append(el("div.handler-name", el("code", handler.name), el("span.badge", didRun ? "ran" : "did not run")));
-  row.append(el("div.condition", handler.condition ? ["when ", el("code", handler.condition)] : "always"));
+  row.append(el("div.condition", conditionText(handler.condition)));
   for (const { where, changed } of handler.ran) {
     row.append(el("div.reason", `${where}: `, changed.length > 0 ? changed.map(flagChip) : "changed no flag"));
   }
@@ -62,7 +68,7 @@ function handlerRow(one, handler) {
     const reasons = new Map();
     for (const { where, because } of handler.notRun) reasons.set(because, [...(reasons.get(because) || []), where]);
     for (const [because, places] of reasons) {
-      row.append(el("div.reason.because", coded(because), el("span.where", places.join(", "))));
+      row.append(el("div.reason.because", coded(because), " ", el("span.where", places.join(", "))));
     }
     row.append(el("div.earlier", before ? ["last ran in ", runLink(before)] : "has not run before in this unit"));
   }

@@ -14,6 +14,14 @@ function draw() {
   drawWindow();
 }
 
+/** Draws everything after the room for it has changed. */
+function redraw() {
+  measure();
+  layOut();
+  draw();
+  drawBars();
+}
+
 /** Goes to a point of the run; the unit is that of the run there, if no other is asked for. */
 function go(position, { unit, isQuiet } = {}) {
   view.position = Math.max(0, Math.min(events.length, position));
@@ -82,7 +90,15 @@ function chooseTab(name) {
 
 // The address of the page names the point: `#hook=123`, `#event=456`, and `&tab=handlers`, `&unit=web/0`.
 
+/** Browsers take only so many new addresses in a row: a key that is held down waits until it is let go. */
+let writing = 0;
+
 function writeAddress() {
+  clearTimeout(writing);
+  writing = setTimeout(writeAddressNow, 120);
+}
+
+function writeAddressNow() {
   const one = runAt(view.position);
   const parts = [one && view.position === one.end + 1 ? `hook=${one.number}` : `event=${view.position}`];
   if (view.tab !== "commands") parts.push(`tab=${view.tab}`);
@@ -91,6 +107,7 @@ function writeAddress() {
 }
 
 function readAddress() {
+  clearTimeout(writing);
   const wanted = new URLSearchParams(location.hash.slice(1));
   if (TABS.some((tab) => tab.name === wanted.get("tab"))) view.tab = wanted.get("tab");
   const unit = wanted.get("unit");
@@ -153,7 +170,7 @@ function fillHelp() {
     el("h2", "Keys"),
     el("dl", ...KEYS.flatMap(([keys, what]) => [el("dt", ...keys.split(" ").flatMap((key) => [el("kbd", key), " "])), el("dd", what)])),
     el("h2", "Reading the page"),
-    el("p", "Each column is one run of a charm, in the order in which they ran; each row is a unit. The thin line below the boxes is the unit's workload status. Marks in the model's row are what the operator did, relations, leaders and units that come and go, and time that passes."),
+    el("p", "Each column is one run of a charm, in the order in which they ran; each row is a unit. The thin line below the boxes is the unit's workload status. Marks in the model's row are what the operator did, and relations, leaders and units that come and go; the ruler has the time in the model."),
     el("p", "Find takes words, or words of one kind: ", el("code", KINDS.map((kind) => `${kind}:`).join(" "))),
     el("p", "The address of the page leads back to the point that is shown: ", el("code", "#hook=12"), "."),
     el("button", { type: "button", id: "help-close" }, "Close"),
@@ -266,7 +283,7 @@ if (runs.length > 0) {
 dragged(byId("grip"), (event) => {
   const share = ((window.innerHeight - event.clientY) / window.innerHeight) * 100;
   document.body.style.setProperty("--drawer", `${Math.max(15, Math.min(75, share))}vh`);
-  draw();
+  redraw();
 });
 
 // A card beside the pointer: what a box stands for.
@@ -295,6 +312,7 @@ timeline.addEventListener("pointerleave", () => {
 
 let isDrawing = false;
 timeline.addEventListener("scroll", () => {
+  [scrolled.x, scrolled.y] = [timeline.scrollLeft, timeline.scrollTop];
   if (isDrawing) return;
   isDrawing = true;
   requestAnimationFrame(() => {
@@ -324,16 +342,13 @@ byId("help").addEventListener("click", (event) => {
   if (event.target.id === "help-close" || event.target === byId("help")) byId("help").close();
 });
 window.addEventListener("hashchange", readAddress);
-window.addEventListener("resize", () => {
-  drawn = "";
-  draw();
-  drawBars();
-});
+window.addEventListener("resize", redraw);
 
 byId("scrubber").max = events.length;
 drawHead();
 drawLegend();
 fillHelp();
+measure();
 columnWidth = fittingWidth();
 layOut();
 look();

@@ -4,7 +4,7 @@ const overview = byId("overview");
 
 /** Draws the bars; each stands for as many runs as it takes to have all of them on the strip. */
 function drawBars() {
-  const width = overview.clientWidth;
+  const width = size.strip;
   const bars = Math.max(1, Math.min(runs.length, Math.floor(width / 4)));
   const values = barValues(bars);
   const most = Math.log1p(Math.max(1, ...values.map((bar) => bar.commands)));
@@ -49,10 +49,10 @@ function operatorTicks(width) {
 }
 
 function drawWindow() {
-  const width = overview.clientWidth;
-  const shown = timeline.clientWidth - NAMES_WIDTH - PAD;
+  const width = size.strip;
+  const shown = size.width - NAMES_WIDTH - PAD;
   const all = Math.max(runs.length * columnWidth, 1);
-  const from = Math.min(1, Math.max(0, timeline.scrollLeft - PAD) / all);
+  const from = Math.min(1, Math.max(0, scrolled.x - PAD) / all);
   const part = { x: from * width, width: Math.max(6, Math.min(1 - from, shown / all) * width) };
   positioned(byId("window"), part);
   positioned(byId("needle"), { x: (placeOf(view.position) / Math.max(runs.length, 1)) * width });

@@ -20,6 +20,23 @@ let rows = [];
 const rowOfUnit = new Map();
 let columnWidth = 20;
 let drawn = "";
+/** Sizes as they were measured last: to ask for them between changes of the document has it laid out again. */
+const size = { width: 0, height: 0, sheet: 0, sheetWidth: 0, strip: 0 };
+/** How far the lanes are scrolled, kept for the same reason. */
+const scrolled = { x: 0, y: 0 };
+
+function scrollLanes(x, y) {
+  const within = (value, most) => Math.max(0, Math.min(Math.round(value), most));
+  scrolled.x = within(x, size.sheetWidth - size.width);
+  scrolled.y = within(y, size.sheet - size.height);
+  timeline.scrollTo(scrolled.x, scrolled.y);
+}
+
+function measure() {
+  size.width = timeline.clientWidth;
+  size.height = timeline.clientHeight;
+  size.strip = overview.clientWidth;
+}
 
 const left = (column) => NAMES_WIDTH + PAD + column * columnWidth;
 
@@ -51,8 +68,11 @@ function layOut() {
       rowOfUnit.set(lane.unit, folded.has(application) ? head : push("unit", lane.unit, UNIT_ROW));
     }
   }
+  size.sheet = Math.max(top + 8, size.height);
   sheet.style.height = `${top + 8}px`;
-  sheet.style.width = `${left(runs.length) + PAD + 150}px`;
+  sheet.classList.toggle("narrow", columnWidth < 6);
+  size.sheetWidth = Math.max(left(runs.length) + PAD + 150, size.width);
+  sheet.style.width = `${size.sheetWidth}px`;
   drawn = "";
 }
 
@@ -82,12 +102,12 @@ function positioned(element, { x, y, width, height }) {
 
 /** What is in sight. */
 function sight() {
-  const from = timeline.scrollLeft;
+  const { x: from, y: top } = scrolled;
   const columns = {
     first: Math.max(0, Math.floor((from - PAD) / columnWidth) - 1),
-    last: Math.min(runs.length - 1, Math.ceil((from + timeline.clientWidth - NAMES_WIDTH) / columnWidth) + 1),
+    last: Math.min(runs.length - 1, Math.ceil((from + size.width - NAMES_WIDTH) / columnWidth) + 1),
   };
-  const [top, bottom] = [timeline.scrollTop, timeline.scrollTop + timeline.clientHeight];
+  const bottom = top + size.height;
   const seen = rows.filter((row) => row.top + row.height > top && row.top < bottom);
   return { columns, rows: seen, isSeen: (row) => row.top + row.height > top && row.top < bottom };
 }
@@ -103,17 +123,17 @@ function drawTimeline() {
   const at = runAt(view.position);
   byId("stripes").replaceChildren(
     ...seen.map((row) => positioned(el(`div.stripe.${row.kind}${row.name === view.unit ? ".chosen" : ""}`), { y: row.top, height: row.height })),
-    ...(at ? [positioned(el("div.band"), { x: left(at.column), width: columnWidth, y: RULER_HEIGHT, height: sheet.clientHeight - RULER_HEIGHT })] : []),
+    ...(at ? [positioned(el("div.band"), { x: left(at.column), width: columnWidth, y: RULER_HEIGHT, height: size.sheet - RULER_HEIGHT })] : []),
   );
   byId("ribbons").replaceChildren(...seen.filter((row) => row.kind === "unit").flatMap((row) => ribbon(row, columns)));
   byId("boxes").replaceChildren(...boxes(columns, isSeen), ...leaderMarks(seen, columns));
   byId("marks").replaceChildren(...modelMarks(columns));
-  positioned(byId("playhead"), { x: left(placeOf(view.position)), height: sheet.clientHeight });
+  positioned(byId("playhead"), { x: left(placeOf(view.position)), height: size.sheet });
 }
 
 function drawRuler(columns) {
   const steps = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000];
-  const step = steps.find((size) => size * columnWidth >= 64) || 10000;
+  const step = steps.find((size) => size * columnWidth >= 48) || 10000;
   const ticks = [];
   for (let number = Math.max(step, Math.ceil((columns.first + 1) / step) * step); number <= columns.last + 1; number += step) {
     ticks.push(positioned(el("span.tick", `${number}`), { x: left(number - 1) - NAMES_WIDTH, width: columnWidth }));
@@ -125,7 +145,7 @@ function drawRuler(columns) {
     const x = left(column) - NAMES_WIDTH;
     const hasRoom = x >= end;
     if (!hasRoom && columnWidth < 8) continue;
-    ticks.push(positioned(el(`span.hour${isFirst && column > 0 ? ".goes-on" : ""}`, hasRoom ? duration(runs[column].now) : ""), { x }));
+    ticks.push(positioned(el(`span.hour${hasRoom ? "" : ".small"}${isFirst && column > 0 ? ".goes-on" : ""}`, hasRoom ? duration(runs[column].now) : ""), { x }));
     if (hasRoom) end = x + 64;
   }
   byId("ticks").replaceChildren(...ticks);
@@ -176,7 +196,7 @@ function ribbon(row, columns) {
     const [x, end] = [Math.max(piece.x, columns.first), Math.min(next, to)];
     if (end <= x) return [];
     const title = piece.message === undefined ? "" : `${piece.status} ${piece.message}`;
-    const box = { x: left(x), width: (end - x) * columnWidth, y: row.top + row.height - 5, height: 3 };
+    const box = { x: left(x), width: (end - x) * columnWidth, y: row.top + row.height - 5, height: 2 };
     return [positioned(el(`div.ribbon.${statusClass(piece.status)}`, { title }), box)];
   });
 }
@@ -235,41 +255,41 @@ function leaderMarks(seen, columns) {
 }
 
 /** Another width of columns; what is under `x` stays there. */
-function zoom(width, x = timeline.clientWidth / 2) {
-  const fixed = (timeline.scrollLeft + x - NAMES_WIDTH - PAD) / columnWidth;
+function zoom(width, x = size.width / 2) {
+  const fixed = (scrolled.x + x - NAMES_WIDTH - PAD) / columnWidth;
   columnWidth = Math.min(COLUMN_MAX, Math.max(COLUMN_MIN, width));
   layOut();
-  timeline.scrollLeft = fixed * columnWidth + NAMES_WIDTH + PAD - x;
+  scrollLanes(fixed * columnWidth + NAMES_WIDTH + PAD - x, scrolled.y);
   draw();
 }
 
 /** The width with which a short run fills the room that there is; a long one is scrolled through. */
 function fittingWidth() {
-  const room = timeline.clientWidth - NAMES_WIDTH - 2 * PAD;
+  const room = size.width - NAMES_WIDTH - 2 * PAD;
   return Math.min(110, Math.max(20, Math.floor(room / Math.max(runs.length, 1))));
 }
 
 /** Moves the least that brings a point, and the row of a unit, into sight. */
 function reveal(position, unit) {
   const x = left(placeOf(position));
-  const [from, to] = [timeline.scrollLeft + NAMES_WIDTH + 40, timeline.scrollLeft + timeline.clientWidth - 60];
-  if (x < from || x > to) timeline.scrollLeft = x - NAMES_WIDTH - (timeline.clientWidth - NAMES_WIDTH) / 2;
+  const isInSight = x >= scrolled.x + NAMES_WIDTH + 40 && x <= scrolled.x + size.width - 60;
+  const wantedX = isInSight ? scrolled.x : x - NAMES_WIDTH - (size.width - NAMES_WIDTH) / 2;
+  let wantedY = scrolled.y;
   const row = rowOfUnit.get(unit);
-  if (!row) return;
-  if (row.top < timeline.scrollTop + RULER_HEIGHT) timeline.scrollTop = row.top - RULER_HEIGHT - APPLICATION_ROW;
-  const bottom = row.top + row.height - timeline.clientHeight + 14;
-  if (timeline.scrollTop < bottom) timeline.scrollTop = bottom;
+  if (row && row.top < wantedY + RULER_HEIGHT) wantedY = row.top - RULER_HEIGHT - APPLICATION_ROW;
+  if (row) wantedY = Math.max(wantedY, row.top + row.height - size.height + 14);
+  if (wantedX !== scrolled.x || wantedY !== scrolled.y) scrollLanes(wantedX, wantedY);
 }
 
 /** The column under a point of the screen. */
 function columnUnder(clientX) {
-  const x = clientX - timeline.getBoundingClientRect().left + timeline.scrollLeft - NAMES_WIDTH - PAD;
+  const x = clientX - timeline.getBoundingClientRect().left + scrolled.x - NAMES_WIDTH - PAD;
   return Math.max(0, Math.min(runs.length - 1, Math.floor(x / columnWidth)));
 }
 
 /** The unit whose lane is under a point of the screen. */
 function unitUnder(clientY) {
-  const y = clientY - timeline.getBoundingClientRect().top + timeline.scrollTop;
+  const y = clientY - timeline.getBoundingClientRect().top + scrolled.y;
   const row = rows.find((known) => y >= known.top && y < known.top + known.height);
   return row && row.kind === "unit" ? row.name : null;
 }

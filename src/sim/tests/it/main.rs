@@ -19,6 +19,7 @@ mod kubernetes;
 mod membership;
 mod network;
 mod order;
+mod page;
 mod planted;
 mod restricted;
 mod secret;

@@ -1,0 +1,154 @@
+//! The page of a run: the same for the same seed, left behind by a test that fails, with the charms' traces.
+
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::process::Command;
+
+use charms_reactive_sim::hookcmd::{Commands as _, WorkloadStatus};
+use charms_reactive_sim::{Event, InProcess, PAGE_VARIABLE, Sim};
+use serde_json::json;
+
+const METADATA: &str = "
+name: web
+peers: { ring: { interface: ring } }
+storage: { data: { type: filesystem, location: /srv } }
+";
+
+/// A charm that says where it is, and traces what it is told to.
+fn web(trace: &'static str) -> InProcess {
+    InProcess::from_yaml(METADATA, move |mut commands, environment| {
+        let folder = environment.var("JUJU_CHARM_DIR").unwrap_or_default();
+        if let Some(path) = environment.var("CHARMS_REACTIVE_TRACE") {
+            write(Path::new(path), trace);
+        }
+        i32::from(commands.status_set(WorkloadStatus::Active, folder).is_err())
+    })
+}
+
+#[expect(clippy::disallowed_methods, reason = "the charm writes its trace, as a framework would")]
+fn write(path: &Path, text: &str) {
+    fs::write(path, text).unwrap();
+}
+
+fn run(seed: u64, is_recorded: bool) -> Sim {
+    let mut sim = Sim::builder().seed(seed).record(is_recorded).build().unwrap();
+    sim.deploy("web", web("{\"format\": 1}"), 3).unwrap();
+    sim.settle().unwrap();
+    sim.remove_unit("web/1").unwrap();
+    sim.settle().unwrap();
+    sim
+}
+
+#[test]
+fn one_seed_gives_the_same_page_to_the_byte() {
+    for is_recorded in [false, true] {
+        assert!(run(5, is_recorded).page() == run(5, is_recorded).page());
+    }
+    assert!(run(5, false).page() != run(6, false).page());
+}
+
+#[test]
+fn traces_are_in_the_journal_where_they_are_asked_for() {
+    let traces =
+        |sim: &Sim| sim.events().iter().filter(|event| matches!(event, Event::Traced { .. })).count();
+    let ended =
+        |sim: &Sim| sim.events().iter().filter(|event| matches!(event, Event::HookEnded { .. })).count();
+    assert_eq!(traces(&run(5, false)), 0);
+    let sim = run(5, true);
+    assert_eq!(traces(&sim), ended(&sim));
+    // A trace is part of its hook.
+    let at = sim.events().iter().position(|event| matches!(event, Event::Traced { .. })).unwrap();
+    assert!(matches!(&sim.events()[at + 1], Event::HookEnded { .. }), "{:?}", &sim.events()[at + 1]);
+    // A transcript is the same with and without.
+    let transcript = |sim: &Sim| {
+        let text = sim.transcript();
+        let words = text.split_whitespace().filter(|word| !word.contains("/agents/"));
+        words.collect::<Vec<&str>>().join(" ")
+    };
+    assert_eq!(transcript(&sim), transcript(&run(5, false)));
+}
+
+#[test]
+fn a_trace_that_is_none_is_told_and_harms_nothing() {
+    let mut sim = Sim::builder().record(true).build().unwrap();
+    sim.deploy("web", web("{{"), 1).unwrap();
+    assert_eq!(sim.settle().unwrap().failed, []);
+    let expected = json!({ "unreadable": "key must be a string at line 1 column 2" });
+    assert!(
+        sim.events().iter().any(|event| matches!(event, Event::Traced { trace, .. } if *trace == expected))
+    );
+    assert!(sim.page().contains("key must be a string"));
+}
+
+#[test]
+fn what_an_operator_does_is_told_before_what_follows_from_it() {
+    let sim = run(5, false);
+    let told = sim.events().iter().filter_map(|event| match event {
+        Event::OperatorActed { what } => Some(what.clone()),
+        Event::UnitAdded { unit } => Some(format!("+ {unit}")),
+        Event::UnitRemoved { unit } => Some(format!("- {unit}")),
+        _ => None,
+    });
+    let told: Vec<String> = told.collect();
+    let expected = ["deploy web, 3 units", "+ web/0", "+ web/1", "+ web/2", "remove web/1", "- web/1"];
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn a_test_that_panics_leaves_the_page() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("pages/failed.html");
+    let panic = catch_unwind(AssertUnwindSafe(|| {
+        let mut sim = Sim::builder().page_on_panic(&path).build().unwrap();
+        sim.deploy("web", web("{}"), 1).unwrap();
+        sim.settle().unwrap();
+        assert!(sim.events().is_empty(), "this is how a test fails");
+    }));
+    assert!(panic.is_err());
+    let page = fs::read_to_string(&path).unwrap();
+    assert!(page.contains("\"hook\":\"install\"") && page.contains("\"event\":\"traced\""));
+}
+
+/// Tells the child that it is to fail.
+const CHILD: &str = "CHARMS_REACTIVE_TEST_FAILS";
+
+#[test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "what the environment asks for is seen in another process alone"
+)]
+fn the_environment_asks_for_the_pages_of_tests_that_fail() {
+    if std::env::var_os(CHILD).is_some() {
+        // Two models of one seed, as of a test that holds one run against another.
+        let sims = [run(4, false), run(4, false)];
+        panic!("{} models", sims.len());
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let name = "page::the_environment_asks_for_the_pages_of_tests_that_fail";
+    let child = Command::new(std::env::current_exe().unwrap())
+        .args([name, "--exact"])
+        .env(PAGE_VARIABLE, folder.path())
+        .env(CHILD, "yes")
+        .output()
+        .unwrap();
+    assert!(!child.status.success());
+    let complaint = String::from_utf8_lossy(&child.stderr);
+    let said = String::from_utf8_lossy(&child.stdout) + &*complaint;
+    let stem = format!("{}-seed-4", name.replace("::", "-"));
+    for file in [format!("{stem}.html"), format!("{stem}-2.html")] {
+        let path = folder.path().join(file);
+        assert!(said.contains(&format!("its page: {}", path.display())), "{said}");
+        // Recorded, though the test did not ask for it.
+        assert!(fs::read_to_string(&path).unwrap().contains("\"event\":\"traced\""));
+    }
+}
+
+#[test]
+fn a_run_whose_beginning_is_forgotten_says_so() {
+    let mut sim = Sim::builder().events_max(20).build().unwrap();
+    sim.deploy("web", web("{}"), 3).unwrap();
+    sim.settle().unwrap();
+    assert!(sim.events().len() < 60);
+    assert!(!sim.page().contains("\"dropped\":0"));
+}
