@@ -30,6 +30,9 @@ impl Due {
 impl Sim {
     /// The hook that comes next, once [`Sim::ask`] was called.
     pub(crate) fn choose(&mut self, retry: Retry) -> Option<(UnitName, Hook)> {
+        if self.is_state_known() {
+            return None;
+        }
         if let Some(name) = self.interrupted.take()
             && let Some(unit) = self.model.units.get(&name)
             && let [hook] = schedule::due(&self.model, unit).as_slice()
