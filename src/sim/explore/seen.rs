@@ -1,6 +1,7 @@
 //! The states that orders have come to.
 
 use std::collections::HashSet;
+use std::fmt::Write as _;
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher as _};
 use std::os::unix::fs::PermissionsExt as _;
@@ -134,16 +135,16 @@ fn files(folder: &Path, text: &mut String) {
         let Ok(metadata) = fs::symlink_metadata(&path) else { continue };
         text.push('\n');
         text.push_str(&path.file_name().unwrap_or_default().to_string_lossy());
-        text.push_str(&format!(" {:o} ", metadata.permissions().mode()));
+        let _ = write!(text, " {:o} ", metadata.permissions().mode());
         if metadata.is_dir() {
             text.push('{');
             files(&path, text);
             text.push('}');
         } else if metadata.is_symlink() {
-            text.push_str(&format!("{:?}", fs::read_link(&path).ok()));
+            let _ = write!(text, "{:?}", fs::read_link(&path).ok());
         } else if metadata.is_file() {
             let content = fs::read(&path).unwrap_or_default();
-            text.push_str(&format!("{} {:x} {:x}", content.len(), hash(0, &content), hash(1, &content)));
+            let _ = write!(text, "{} {:x} {:x}", content.len(), hash(0, &content), hash(1, &content));
         }
     }
 }

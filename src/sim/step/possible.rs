@@ -20,6 +20,7 @@ const COMMANDS_MAX: usize = 12;
 /// ```
 #[derive(Clone, Debug, Default)]
 #[must_use]
+#[expect(clippy::struct_excessive_bools, reason = "each allows a kind of steps, apart from the others")]
 pub struct Possible {
     applications: Vec<(String, u32)>,
     relations: Vec<(String, String)>,

@@ -42,8 +42,9 @@ impl Step {
             }
             Self::LoseUnit(unit) => vec![Self::RemoveUnit(unit.clone())],
             Self::LosePod(unit) => vec![Self::ReplacePod(unit.clone())],
-            Self::Scale(application, _) => vec![Self::AddUnit(application.clone())],
-            Self::AddUnitBeside(application, _) => vec![Self::AddUnit(application.clone())],
+            Self::Scale(application, _) | Self::AddUnitBeside(application, _) => {
+                vec![Self::AddUnit(application.clone())]
+            }
             Self::UpgradeForced(application, charm) => {
                 vec![Self::Upgrade(application.clone(), charm.clone())]
             }

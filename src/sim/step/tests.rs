@@ -27,7 +27,7 @@ fn every_kind_of_step_is_read_as_it_is_written() {
     // The samples are complete: each name that is known is among them.
     let error = serde_json::from_value::<Step>(json!({"none": 1})).unwrap_err().to_string();
     let names: Vec<&str> = error.split('`').skip(3).step_by(2).collect();
-    let of_samples: Vec<String> = steps.iter().map(|step| name(step)).collect();
+    let of_samples: Vec<String> = steps.iter().map(name).collect();
     for known in &names {
         assert!(of_samples.iter().any(|name| name == known), "no sample of `{known}`");
     }

@@ -30,7 +30,7 @@ fn told(sim: &mut Sim, steps: &[&str]) -> String {
     text
 }
 
-fn check(sim: &mut Sim, steps: &[&str], expected: Expect) {
+fn check(sim: &mut Sim, steps: &[&str], expected: &Expect) {
     expected.assert_eq(&told(sim, steps));
 }
 
@@ -61,7 +61,7 @@ fn applications_units_and_relations_come_and_go() {
             "lose-unit: web/0",
             "remove-application: web",
         ],
-        expect![[r#"
+        &expect![[r#"
             deploy: {application: web, charm: web-1, units: 1}
               * web/0 is added
               * web/0 leads web
@@ -172,7 +172,7 @@ fn faults_are_met_once() {
             "update-status: web/0",
             "update-status: web/0",
         ],
-        expect![[r#"
+        &expect![[r#"
             kill-at: 1
             update-status: web/0
               == web/0 update-status
