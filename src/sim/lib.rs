@@ -131,5 +131,5 @@ pub use snapshot::Snapshot;
 pub use status::{ApplicationStatus, RelationStatus, Status, UnitStatus};
 pub use step::{Done, Possible, Step};
 pub use storage::StorageView;
-pub use trial::{Failure, SHRINK_RUNS_MAX, Trial};
+pub use trial::{Failure, SHRINK_RUNS_MAX, Trial, shrink};
 pub use version::{JujuVersion, VersionError};

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::SimulateError;
 use super::expect::Expectation;
-pub(super) use entry::Entry;
+pub(super) use entry::{Entry, What};
 
 /// A scenario: what is deployed, and what happens to it.
 ///
@@ -239,7 +239,8 @@ impl Scenario {
             if let Some((storage, text)) =
                 application.storage.iter().find(|(_, text)| storage_count(text).is_none())
             {
-                let problem = format!("storage `{storage}` of `{name}`: `{text}` names no number of instances");
+                let problem =
+                    format!("storage `{storage}` of `{name}`: `{text}` names no number of instances");
                 return wrong(storage, problem, Vec::new());
             }
         }
@@ -279,7 +280,9 @@ impl Scenario {
                 *charm = folder.join(&*charm).display().to_string();
             }
         }
-        for path in scenario.applications.values_mut().flat_map(|application| application.resources.values_mut()) {
+        for path in
+            scenario.applications.values_mut().flat_map(|application| application.resources.values_mut())
+        {
             if is_path(path) {
                 *path = folder.join(&*path).display().to_string();
             }

@@ -64,6 +64,7 @@ fn without_types(text: &str) -> String {
 /// The first line that begins with a key, or has the word.
 pub(super) fn line_of(text: &str, word: &str) -> Option<usize> {
     let is_key = |line: &str| line.trim_start().starts_with(&format!("{word}:"));
-    let position = text.lines().position(is_key).or_else(|| text.lines().position(|line| line.contains(word)));
+    let position =
+        text.lines().position(is_key).or_else(|| text.lines().position(|line| line.contains(word)));
     position.map(|index| index + 1)
 }
