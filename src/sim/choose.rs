@@ -28,6 +28,13 @@ impl Due {
 }
 
 impl Sim {
+    /// Whether no hook is due but failed ones.
+    pub fn is_at_rest(&mut self) -> bool {
+        self.due.forget();
+        self.ask();
+        self.due.hooks.as_ref().is_none_or(BTreeMap::is_empty)
+    }
+
     /// The hook that comes next, once [`Sim::ask`] was called.
     pub(crate) fn choose(&mut self, retry: Retry) -> Option<(UnitName, Hook)> {
         if self.is_state_known() {

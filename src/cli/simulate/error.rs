@@ -83,23 +83,27 @@ impl SimulateError {
 
 /// The one of `known` that was probably meant.
 pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let near = |other: &&str| distance(word, other) <= (word.chars().count() / 3).max(2);
+    let near = |other: &&str| distance(word, other) <= (word.chars().count() / 3).max(1);
     known.into_iter().filter(near).min_by_key(|other| distance(word, other))
 }
 
-/// How many letters have to be added, taken away or replaced.
+/// How many letters have to be added, taken away, replaced, or swapped with their neighbours.
 fn distance(one: &str, other: &str) -> usize {
-    let other: Vec<char> = other.chars().collect();
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (position, letter) in one.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], position + 1);
-        for (column, found) in other.iter().enumerate() {
-            let replaced = diagonal + usize::from(letter != *found);
-            diagonal = row[column + 1];
-            row[column + 1] = replaced.min(diagonal + 1).min(row[column] + 1);
+    let (one, other): (Vec<char>, Vec<char>) = (one.chars().collect(), other.chars().collect());
+    let mut rows: Vec<Vec<usize>> = vec![(0..=other.len()).collect()];
+    for (i, letter) in one.iter().enumerate() {
+        let mut row = vec![i + 1];
+        for (j, found) in other.iter().enumerate() {
+            let replaced = rows[i][j] + usize::from(letter != found);
+            let mut least = replaced.min(rows[i][j + 1] + 1).min(row[j] + 1);
+            if i > 0 && j > 0 && *letter == other[j - 1] && one[i - 1] == *found {
+                least = least.min(rows[i - 1][j - 1] + 1);
+            }
+            row.push(least);
         }
+        rows.push(row);
     }
-    row[other.len()]
+    rows[one.len()][other.len()]
 }
 
 #[cfg(test)]
@@ -118,6 +122,8 @@ mod tests {
         ] {
             assert_eq!(nearest(word, known), expected, "`{word}`");
         }
-        assert_eq!(distance("kitten", "sitting"), 3);
+        for (one, other, expected) in [("kitten", "sitting", 3), ("wbe", "web", 1), ("", "ab", 2)] {
+            assert_eq!(distance(one, other), expected, "`{one}` `{other}`");
+        }
     }
 }

@@ -4,7 +4,6 @@ mod entry;
 mod mistake;
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -265,9 +264,7 @@ impl Scenario {
         let scenario = Self { seed: Some(seed), ..self.clone() };
         let mut text = serde_yaml::to_string(&scenario).expect("plain texts and maps are YAML");
         text.push_str("steps:\n");
-        for entry in steps {
-            let _ = writeln!(text, "- {entry}");
-        }
+        text.extend(steps.iter().map(Entry::yaml));
         text
     }
 

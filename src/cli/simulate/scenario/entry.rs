@@ -38,8 +38,21 @@ impl fmt::Display for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.what {
             What::Step(step) => write!(f, "{step}"),
-            What::Expect(expectation) => write!(f, "expect: {expectation}"),
+            What::Expect(expectation) => write!(f, "expect: {}", expectation.subject()),
         }
+    }
+}
+
+impl Entry {
+    /// The entry as a scenario has it, with the end of its last line.
+    pub(super) fn yaml(&self) -> String {
+        let expectation = match &self.what {
+            What::Step(step) => return format!("- {step}\n"),
+            What::Expect(expectation) => expectation,
+        };
+        let text = serde_yaml::to_string(expectation).expect("plain texts and maps are YAML");
+        let lines = text.lines().map(|line| format!("    {line}\n"));
+        std::iter::once("- expect:\n".to_owned()).chain(lines).collect()
     }
 }
 

@@ -6,7 +6,7 @@ use crate::simulate::error::{SimulateError, nearest};
 const NAMES_MAX: usize = 12;
 
 /// What the parser's words are for somebody who does not know Rust.
-const WORDS: [(&str, &str); 12] = [
+const WORDS: [(&str, &str); 14] = [
     ("unknown variant", "unknown word"),
     ("unknown field", "unknown key"),
     ("missing field", "missing key"),
@@ -17,6 +17,8 @@ const WORDS: [(&str, &str); 12] = [
     ("invalid type: sequence", "invalid type: a list"),
     ("expected unit variant", "expected nothing after its name"),
     ("expected map with a single key", "expected one step after each `-`"),
+    ("expected map containing 1 entry", "expected one step after each `-`"),
+    ("expected null", "expected nothing after its name"),
     ("expected struct Scenario", "expected a bundle: `applications:`, `relations:`, `steps:`"),
     ("expected a tuple of size 2", "expected two endpoints, `[web:db, db:server]`"),
 ];
@@ -57,8 +59,10 @@ fn is_name(text: &str) -> bool {
 /// `tuple variant Step::Relate with 2 elements` is a list of 2.
 fn without_types(text: &str) -> String {
     let Some((begin, rest)) = text.split_once("tuple variant ") else { return text.to_owned() };
-    let count = rest.split_once(" with ").map_or(rest, |(_, count)| count);
-    format!("{begin}a list of {}", count.trim_end_matches(" elements"))
+    match rest.split_once(" with ") {
+        Some((_, count)) => format!("{begin}a list of {}", count.trim_end_matches(" elements")),
+        None => format!("{begin}a list"),
+    }
 }
 
 /// The first line that begins with a key, or has the word.

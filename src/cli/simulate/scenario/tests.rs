@@ -27,72 +27,189 @@ fn with(rest: &str) -> String {
 
 #[test]
 fn mistakes_in_steps_are_told_with_their_place() {
-    check(&with("steps:\n- setle"), &expect![[r#"
+    check(
+        &with("steps:\n- setle"),
+        &expect![[r#"
         s.yaml:4:3: steps[0]: unknown word `setle`
-        hint: did you mean `settle`?"#]]);
-    check(&with("steps:\n- settle\n- ad-unit: web"), &expect![[r#"
+        hint: did you mean `settle`?"#]],
+    );
+    check(
+        &with("steps:\n- settle\n- ad-unit: web"),
+        &expect![[r#"
         s.yaml:5:3: steps[1]: unknown word `ad-unit`
-        hint: did you mean `add-unit`?"#]]);
-    check(&with("steps:\n- frobnicate: web"), &expect![[r#"
+        hint: did you mean `add-unit`?"#]],
+    );
+    check(
+        &with("steps:\n- frobnicate: web"),
+        &expect![[r#"
         s.yaml:4:3: steps[0]: unknown word `frobnicate`
-        hint: `charms-reactive simulate --help` lists the steps, with an example of each"#]]);
-    check(&with("steps:\n- advance: 10 minutes"), &expect!["s.yaml:4:3: steps[0]: `10 minutes` is no time, expected one as `10min`, `1h30min`, `90s`, `500ms`"]);
-    check(&with("steps:\n- scale-application: {web: many}"), &expect![[r#"s.yaml:4:28: steps[0].scale-application.web: invalid type: string "many", expected a number"#]]);
-    check(&with("steps:\n- integrate: web"), &expect![[r#"s.yaml:4:14: steps[0].integrate: invalid type: string "web", expected a list of Step::Relate"#]]);
-    check(&with("steps:\n- integrate: [web]"), &expect!["s.yaml:4:14: steps[0].integrate: invalid length 1, expected a list of 2"]);
-    check(&with("steps:\n- config: {web: 80}"), &expect!["s.yaml:4:17: steps[0].config.web: invalid type: integer `80`, expected a map"]);
-    check(&with("steps:\n- settle: now"), &expect![[r#"s.yaml:4:11: steps[0].settle: invalid value: string "now", expected null"#]]);
-    check(&with("steps:\n- add-unit: web\n  settle:"), &expect!["s.yaml:4:3: steps[0]: invalid length 2, expected map containing 1 entry"]);
-    check(&with("steps:\n- {}"), &expect!["s.yaml:4:3: steps[0]: invalid length 0, expected a step, for example `settle` or `add-unit: web`"]);
-    check(&with("steps: settle"), &expect![[r#"s.yaml:3:8: steps: invalid type: string "settle", expected a list"#]]);
-    check(&with("steps:\n- 7"), &expect!["s.yaml:4:3: steps[0]: invalid type: integer `7`, expected a step, for example `settle` or `add-unit: web`"]);
-    check(&with("steps:\n- kill-at: -1"), &expect!["s.yaml:4:12: steps[0].kill-at: invalid type: integer `-1`, expected a number"]);
+        hint: `charms-reactive simulate --help` lists the steps, with an example of each"#]],
+    );
+    check(
+        &with("steps:\n- advance: 10 minutes"),
+        &expect![
+            "s.yaml:4:3: steps[0]: `10 minutes` is no time, expected one as `10min`, `1h30min`, `90s`, `500ms`"
+        ],
+    );
+    check(
+        &with("steps:\n- scale-application: {web: many}"),
+        &expect![[
+            r#"s.yaml:4:28: steps[0].scale-application.web: invalid type: string "many", expected a number"#
+        ]],
+    );
+    check(
+        &with("steps:\n- integrate: web"),
+        &expect![[r#"s.yaml:4:14: steps[0].integrate: invalid type: string "web", expected a list"#]],
+    );
+    check(
+        &with("steps:\n- integrate: [web]"),
+        &expect!["s.yaml:4:14: steps[0].integrate: invalid length 1, expected a list of 2"],
+    );
+    check(
+        &with("steps:\n- config: {web: 80}"),
+        &expect!["s.yaml:4:17: steps[0].config.web: invalid type: integer `80`, expected a map"],
+    );
+    check(
+        &with("steps:\n- settle: now"),
+        &expect![[
+            r#"s.yaml:4:11: steps[0].settle: invalid value: string "now", expected nothing after its name"#
+        ]],
+    );
+    check(
+        &with("steps:\n- add-unit: web\n  settle:"),
+        &expect!["s.yaml:4:3: steps[0]: invalid length 2, expected one step after each `-`"],
+    );
+    check(
+        &with("steps:\n- {}"),
+        &expect![
+            "s.yaml:4:3: steps[0]: invalid length 0, expected a step, for example `settle` or `add-unit: web`"
+        ],
+    );
+    check(
+        &with("steps: settle"),
+        &expect![[r#"s.yaml:3:8: steps: invalid type: string "settle", expected a list"#]],
+    );
+    check(
+        &with("steps:\n- 7"),
+        &expect![
+            "s.yaml:4:3: steps[0]: invalid type: integer `7`, expected a step, for example `settle` or `add-unit: web`"
+        ],
+    );
+    check(
+        &with("steps:\n- kill-at: -1"),
+        &expect!["s.yaml:4:12: steps[0].kill-at: invalid type: integer `-1`, expected a number"],
+    );
 }
 
 #[test]
 fn mistakes_in_expectations_are_told_with_their_place() {
-    check(&with("steps:\n- expect: {statuses: {web: active}}"), &expect![[r#"
+    check(
+        &with("steps:\n- expect: {statuses: {web: active}}"),
+        &expect![[r#"
         s.yaml:4:12: steps[0].expect: unknown key `statuses`
-        hint: did you mean `status`?"#]]);
-    check(&with("steps:\n- expect: {status: active}"), &expect![[r#"s.yaml:4:20: steps[0].expect.status: invalid type: string "active", expected a map"#]]);
-    check(&with("steps:\n- expect:\n    units: {web: two}"), &expect![[r#"s.yaml:5:18: steps[0].expect.units.web: invalid type: string "two", expected a number"#]]);
-    check(&with("steps:\n- expect: {flags: {web/0: [a.set]}}"), &expect!["s.yaml:4:27: steps[0].expect.flags.web/0: invalid type: a list, expected a map"]);
+        hint: did you mean `status`?"#]],
+    );
+    check(
+        &with("steps:\n- expect: {status: active}"),
+        &expect![[r#"s.yaml:4:20: steps[0].expect.status: invalid type: string "active", expected a map"#]],
+    );
+    check(
+        &with("steps:\n- expect:\n    units: {web: two}"),
+        &expect![[
+            r#"s.yaml:5:18: steps[0].expect.units.web: invalid type: string "two", expected a number"#
+        ]],
+    );
+    check(
+        &with("steps:\n- expect: {flags: {web/0: [a.set]}}"),
+        &expect!["s.yaml:4:27: steps[0].expect.flags.web/0: invalid type: a list, expected a map"],
+    );
 }
 
 #[test]
 fn mistakes_in_the_bundle_are_told_with_their_place() {
     check("", &expect!["s.yaml:1:1: missing key `applications`"]);
-    check("- a", &expect!["s.yaml:1:1: invalid type: a list, expected a bundle: `applications:`, `relations:`, `steps:`"]);
-    check("applications:\n  web:\n    chram: ./web", &expect![[r#"
-        s.yaml:3:5: applications.web: unknown key `chram`
-        hint: did you mean `charm`?"#]]);
-    check("applications:\n  web:\n    charm: ./web\n    num_unit: 2", &expect![[r#"
+    check(
+        "- a",
+        &expect![
+            "s.yaml:1:1: invalid type: a list, expected a bundle: `applications:`, `relations:`, `steps:`"
+        ],
+    );
+    check(
+        "applications:\n  web:\n    chram: ./web",
+        &expect![[r#"
+            s.yaml:3:5: applications.web: unknown key `chram`
+            hint: `charms-reactive simulate --help` lists the steps, with an example of each"#]],
+    );
+    check(
+        "applications:\n  web:\n    charm: ./web\n    num_unit: 2",
+        &expect![[r#"
         s.yaml:4:5: applications.web: unknown key `num_unit`
-        hint: did you mean `num_units`?"#]]);
-    check("applications:\n  web: {charm: ./web, num_units: two}", &expect![[r#"s.yaml:2:34: applications.web.num_units: invalid type: string "two", expected a number"#]]);
-    check("applications: {web: {charm: [}", &expect!["s.yaml:1:29: applications.web.charm: invalid type: a list, expected a string"]);
-    check(&with("relation:\n- [a, b]"), &expect![[r#"
+        hint: did you mean `num_units`?"#]],
+    );
+    check(
+        "applications:\n  web: {charm: ./web, num_units: two}",
+        &expect![[
+            r#"s.yaml:2:34: applications.web.num_units: invalid type: string "two", expected a number"#
+        ]],
+    );
+    check(
+        "applications: {web: {charm: [}",
+        &expect!["s.yaml:1:29: applications.web.charm: invalid type: a list, expected a string"],
+    );
+    check(
+        &with("relation:\n- [a, b]"),
+        &expect![[r#"
         s.yaml:3:1: unknown key `relation`
-        hint: did you mean `relations`?"#]]);
-    check(&with("relations:\n- [web:db]"), &expect!["s.yaml:4:3: relations[0]: invalid length 1, expected two endpoints, `[web:db, db:server]`"]);
-    check(&with("relations:\n- [web:db, dbb:server]"), &expect![[r#"
-        s.yaml:4: relation with `dbb:server`: no application `dbb`
-        hint: did you mean `web`?"#]]);
-    check(&with("juju: 3"), &expect!["s.yaml:3: Juju version `3` is not valid, expected two or three numbers from 2.9 on, for example `3.6`"]);
-    check(&with("check: [leader]"), &expect![[r#"
+        hint: did you mean `relations`?"#]],
+    );
+    check(
+        &with("relations:\n- [web:db]"),
+        &expect!["s.yaml:4:3: relations[0]: invalid length 1, expected two endpoints, `[web:db, db:server]`"],
+    );
+    check(
+        &with("relations:\n- [web:db, dbb:server]"),
+        &expect![[r#"
+            s.yaml:4: relation with `dbb:server`: no application `dbb`
+            hint: known: web"#]],
+    );
+    check(
+        &with("juju: 3"),
+        &expect![
+            "s.yaml:3: Juju version `3` is not valid, expected two or three numbers from 2.9 on, for example `3.6`"
+        ],
+    );
+    check(
+        &with("check: [leader]"),
+        &expect![[r#"
         s.yaml:3:9: check[0]: unknown word `leader`
-        hint: did you mean `leaders`?"#]]);
-    check("applications:\n  web: {charm: ./web, storage: {data: 10G}}", &expect!["s.yaml:2: storage `data` of `web`: `10G` names no number of instances"]);
-    check(&with("random: {seeds: 9..2}"), &expect!["s.yaml:3:9: random: `9..2` are no seeds, expected some as `0..100`, or one"]);
-    check(&with("random: {option: {}}"), &expect![[r#"
+        hint: did you mean `leaders`?"#]],
+    );
+    check(
+        "applications:\n  web: {charm: ./web, storage: {data: 10G}}",
+        &expect!["s.yaml:2: storage `data` of `web`: `10G` names no number of instances"],
+    );
+    check(
+        &with("random: {seeds: 9..2}"),
+        &expect!["s.yaml:3:9: random: `9..2` are no seeds, expected some as `0..100`, or one"],
+    );
+    check(
+        &with("random: {option: {}}"),
+        &expect![[r#"
         s.yaml:3:10: random: unknown key `option`
-        hint: did you mean `options`?"#]]);
-    check(&with("random: {units: {wev: 2}}"), &expect![[r#"
+        hint: did you mean `options`?"#]],
+    );
+    check(
+        &with("random: {units: {wev: 2}}"),
+        &expect![[r#"
         s.yaml:3: random: no application `wev`
-        hint: did you mean `web`?"#]]);
-    check(&with("charms: {web-2: ./w}\nrandom: {refresh: {web: [web-3]}}"), &expect![[r#"
+        hint: did you mean `web`?"#]],
+    );
+    check(
+        &with("charms: {web-2: ./w}\nrandom: {refresh: {web: [web-3]}}"),
+        &expect![[r#"
         s.yaml:4: random.refresh: no charm `web-3` under `charms`
-        hint: did you mean `web-2`?"#]]);
+        hint: did you mean `web-2`?"#]],
+    );
 }
 
 #[test]
@@ -161,8 +278,11 @@ fn a_scenario_is_written_as_it_is_read() {
           web-2: cargo:web
         steps:
         - settle
-        - expect: {"status":{"web":"active"}}
-    "#]].assert_eq(&written);
+        - expect:
+            status:
+              web: active
+    "#]]
+    .assert_eq(&written);
     let again = Scenario::parse(&written, "s").unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(again.to_yaml(7, &again.steps), written);
     let moved = scenario.with_paths_in(Path::new("elsewhere"));
