@@ -27,10 +27,11 @@ use charms_reactive_sim::JujuVersion;
 use crate::report::{self, Live};
 use charm::Charms;
 pub use error::SimulateError;
-use play::{Played, Stage};
+use play::{Played, Stage, counted};
 use random::Failure;
 use scenario::{Check, RandomPart, Scenario, folder_of, parse_seeds};
 use show::Report;
+use watch::Watched;
 
 const LONG_ABOUT: &str = "\
 Run charms of any language in a simulated Juju model, from a file.
@@ -137,9 +138,8 @@ pub fn run(args: &SimulateArgs) -> ExitCode {
     const WRONG: u8 = 1;
     const NOT_RUN: u8 = 2;
     loop {
-        let mut sources = vec![args.scenario.clone()];
-        let before = watch::look(&sources);
-        let result = once(args, &mut sources);
+        let mut watched = Watched::new(vec![args.scenario.clone()]);
+        let result = once(args, &mut watched);
         let code = match &result {
             Ok(true) => ExitCode::SUCCESS,
             Ok(false) => ExitCode::from(WRONG),
@@ -153,19 +153,17 @@ pub fn run(args: &SimulateArgs) -> ExitCode {
             return code;
         }
         report::step("Watching", &args.scenario.display().to_string());
-        // What changed while it ran counts as well, as far as it was known then.
-        let scenario = &sources[..1];
-        let before = if watch::look(scenario) == before { watch::look(&sources) } else { before };
-        watch::wait(&sources, &before);
+        watched.wait();
     }
 }
 
 /// Runs the scenario once, with each seed; whether all is as expected.
-fn once(args: &SimulateArgs, sources: &mut Vec<PathBuf>) -> anyhow::Result<bool> {
+fn once(args: &SimulateArgs, watched: &mut Watched) -> anyhow::Result<bool> {
     let folder = folder_of(&args.scenario);
     let scenario = Scenario::read(&args.scenario)?;
     let charms = Charms::find(&scenario, &folder)?;
-    sources.extend(charms.sources.iter().cloned());
+    // From here on: what changes while the scenario runs is a change, too.
+    *watched = Watched::new([&[args.scenario.clone()], charms.sources.as_slice()].concat());
     let checks = match (&scenario.check, &scenario.random) {
         (Some(checks), _) => checks.clone(),
         // Writing what is there already is a matter of taste in charms that keep no account of it.
@@ -184,7 +182,7 @@ fn once(args: &SimulateArgs, sources: &mut Vec<PathBuf>) -> anyhow::Result<bool>
     };
     if let Some(random) = &scenario.random {
         let seeds = given.unwrap_or_else(|| random.seeds.clone());
-        return search(args, &mut stage, random, seeds);
+        return search(args, &stage, random, &seeds);
     }
     let seeds = given.unwrap_or_else(|| seed..seed.saturating_add(1));
     let is_one = seeds.end - seeds.start == 1;
@@ -192,14 +190,12 @@ fn once(args: &SimulateArgs, sources: &mut Vec<PathBuf>) -> anyhow::Result<bool>
     let mut report = Report::new(args);
     for seed in seeds {
         let played = stage.play(seed)?;
-        Live::clear();
         if !is_one {
             let verb = if played.problems.is_empty() { "Ran" } else { "Failed" };
-            report::step(verb, &format!("seed {seed} ({} hooks)", played.hooks));
+            report::step(verb, &format!("seed {seed} ({})", counted(played.hooks, "hook")));
         }
-        report.add(&played);
         tell(args, &played, &args.scenario);
-        report.last = Some(played);
+        report.add(played);
     }
     report.print()
 }
@@ -207,17 +203,16 @@ fn once(args: &SimulateArgs, sources: &mut Vec<PathBuf>) -> anyhow::Result<bool>
 /// Looks for steps after which something is wrong, with one seed after another.
 fn search(
     args: &SimulateArgs,
-    stage: &mut Stage<'_>,
+    stage: &Stage<'_>,
     random: &RandomPart,
-    seeds: Range<u64>,
+    seeds: &Range<u64>,
 ) -> anyhow::Result<bool> {
     let mut report = Report::new(args);
     // What is wrong without any chance is told as it is.
     let played = stage.play(seeds.start)?;
     if !played.problems.is_empty() {
-        report.add(&played);
         tell(args, &played, &args.scenario);
-        report.last = Some(played);
+        report.add(played);
         return report.print();
     }
     let possible = random::possible(stage.scenario, random);
@@ -231,8 +226,7 @@ fn search(
     }
     Live::clear();
     report::step("Drew", &format!("{} steps with each of {count} seeds, nothing is wrong", random.steps));
-    report.add(&played);
-    report.last = Some(played);
+    report.add(played);
     report.print()
 }
 
@@ -244,12 +238,9 @@ fn show_failure(
     failure: &Failure,
     mut report: Report<'_>,
 ) -> anyhow::Result<bool> {
-    let count = failure.steps.len();
-    let plural = if count == 1 { "" } else { "s" };
-    report::step(
-        "Failed",
-        &format!("seed {}, {count} step{plural} of {} are enough", failure.seed, failure.steps_drawn),
-    );
+    let steps = counted(failure.steps.len(), "step");
+    let drawn = failure.steps_drawn;
+    report::step("Failed", &format!("seed {}, in the end with {steps} of {drawn}", failure.seed));
     let mut place = "the failing scenario".to_owned();
     let text = failure.scenario(stage, stage.scenario, random);
     if let Some(path) = &args.save {
@@ -263,15 +254,17 @@ fn show_failure(
     let scenario = Scenario::parse(&text, &place)?;
     let again = Stage { scenario: &scenario, is_told: false, checks: stage.checks.clone(), ..*stage };
     let played = again.play(failure.seed)?;
-    report.add(&played);
     tell(args, &played, Path::new(&place));
     if played.problems.is_empty() {
         // A charm that is not the same with the same seed.
         report::failure(&format!("it failed, but did not fail again: {}", failure.reason), &[], None);
         report.is_failed = true;
     }
+    if args.save.is_none() {
+        report::note("`--save FILE` keeps the failing scenario, to be run again");
+    }
     report.failing = Some(text);
-    report.last = Some(played);
+    report.add(played);
     report.print()
 }
 

@@ -287,11 +287,7 @@ impl Played {
 }
 
 fn tell(entry: &Entry, place: &str, hooks: usize, is_wrong: bool) {
-    let hooks = match hooks {
-        0 => String::new(),
-        1 => " (1 hook)".to_owned(),
-        hooks => format!(" ({hooks} hooks)"),
-    };
+    let hooks = if hooks == 0 { String::new() } else { format!(" ({})", counted(hooks, "hook")) };
     let (verb, what) = match &entry.what {
         What::Step(Step::Settle) => ("Settled", String::new()),
         What::Step(step) => ("Ran", format!(" {}", short(&step.to_string()))),
@@ -299,6 +295,11 @@ fn tell(entry: &Entry, place: &str, hooks: usize, is_wrong: bool) {
     };
     let verb = if is_wrong { "Failed" } else { verb };
     report::step(verb, &format!("{place}{what}{hooks}"));
+}
+
+/// A number of things, in words.
+pub(super) fn counted(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
 /// A text that fits on a line.

@@ -12,44 +12,35 @@ use super::play::Played;
 pub(super) struct Report<'a> {
     args: &'a SimulateArgs,
     runs: Vec<Value>,
-    failed: Vec<u64>,
-    /// Whether something is wrong that no run has shown.
+    /// Whether something is wrong.
     pub(super) is_failed: bool,
-    /// The run that is shown in full.
-    pub(super) last: Option<Played>,
+    /// The run that is shown in full: the first one with problems, else the last.
+    shown: Option<Played>,
     /// The scenario that was found to fail.
     pub(super) failing: Option<String>,
 }
 
 impl<'a> Report<'a> {
     pub(super) fn new(args: &'a SimulateArgs) -> Self {
-        Self { args, runs: Vec::new(), failed: Vec::new(), is_failed: false, last: None, failing: None }
+        Self { args, runs: Vec::new(), is_failed: false, shown: None, failing: None }
     }
 
-    pub(super) fn add(&mut self, played: &Played) {
-        if !played.problems.is_empty() {
-            self.failed.push(played.seed);
+    /// Adds a run.
+    pub(super) fn add(&mut self, played: Played) {
+        if self.args.json {
+            self.runs.push(document(&played));
         }
-        if !self.args.json {
-            return;
+        let is_fine = played.problems.is_empty();
+        if self.shown.as_ref().is_none_or(|shown| shown.problems.is_empty()) {
+            self.shown = Some(played);
         }
-        let events: Vec<Value> =
-            played.sim.events().iter().map(|event| played.shown(&event.to_string()).into()).collect();
-        self.runs.push(json!({
-            "seed": played.seed,
-            "ok": played.problems.is_empty(),
-            "hooks": played.hooks,
-            "seconds": played.sim.now().as_secs_f64(),
-            "status": played.sim.status(),
-            "problems": shown(played, json!(played.problems)),
-            "events": events,
-        }));
+        self.is_failed |= !is_fine;
     }
 
     /// Prints everything, and tells whether all is as expected.
     pub(super) fn print(self) -> anyhow::Result<bool> {
-        let is_fine = self.failed.is_empty() && !self.is_failed;
-        if let (Some(path), Some(played)) = (&self.args.html, &self.last) {
+        let is_fine = !self.is_failed;
+        if let (Some(path), Some(played)) = (&self.args.html, &self.shown) {
             write(path, &page(played))?;
         }
         if self.args.json {
@@ -62,13 +53,28 @@ impl<'a> Report<'a> {
         if let Some(text) = &self.failing {
             anstream::println!("{text}");
         }
-        let Some(played) = &self.last else { return Ok(is_fine) };
+        let Some(played) = &self.shown else { return Ok(is_fine) };
         if self.args.transcript {
             anstream::println!("{}", played.shown(&played.sim.transcript()));
         }
         anstream::print!("{}", played.sim.status());
         Ok(is_fine)
     }
+}
+
+/// A run as JSON.
+fn document(played: &Played) -> Value {
+    let events = played.sim.events().iter().map(|event| Value::from(event.to_string()));
+    let document = json!({
+        "seed": played.seed,
+        "ok": played.problems.is_empty(),
+        "hooks": played.hooks,
+        "seconds": played.sim.now().as_secs_f64(),
+        "status": played.sim.status(),
+        "problems": played.problems,
+        "events": events.collect::<Vec<_>>(),
+    });
+    shown(played, document)
 }
 
 /// A value whose texts have the folder of the run where Juju has it.

@@ -9,30 +9,44 @@ use std::time::{Duration, SystemTime};
 const INTERVAL: Duration = Duration::from_millis(200);
 
 /// Files with their time and length.
-pub(super) type Seen = BTreeMap<PathBuf, (Option<SystemTime>, u64)>;
+type Seen = BTreeMap<PathBuf, (Option<SystemTime>, u64)>;
 
-/// What there is below these files and folders.
-///
-/// What cargo makes, and what a name hides, is left out.
-pub(super) fn look(sources: &[PathBuf]) -> Seen {
+/// Files and folders, as they were at one moment.
+#[derive(Debug)]
+pub(super) struct Watched {
+    sources: Vec<PathBuf>,
+    seen: Seen,
+}
+
+impl Watched {
+    /// These files, and all below these folders, as they are now.
+    ///
+    /// What cargo makes, and what a name hides, is left out.
+    pub(super) fn new(sources: Vec<PathBuf>) -> Self {
+        let seen = look(&sources);
+        Self { sources, seen }
+    }
+
+    /// Waits until something is other than it was, and nothing changes any more.
+    pub(super) fn wait(&self) {
+        let mut last = look(&self.sources);
+        loop {
+            std::thread::sleep(INTERVAL);
+            let now = look(&self.sources);
+            if now != self.seen && now == last {
+                return;
+            }
+            last = now;
+        }
+    }
+}
+
+fn look(sources: &[PathBuf]) -> Seen {
     let mut seen = Seen::new();
     for source in sources {
         add(source, &mut seen);
     }
     seen
-}
-
-/// Waits until something is other than it was, and nothing changes any more.
-pub(super) fn wait(sources: &[PathBuf], before: &Seen) {
-    let mut last = look(sources);
-    loop {
-        std::thread::sleep(INTERVAL);
-        let now = look(sources);
-        if now != *before && now == last {
-            return;
-        }
-        last = now;
-    }
 }
 
 fn add(path: &Path, seen: &mut Seen) {
@@ -68,7 +82,7 @@ mod tests {
         fs::create_dir_all(folder.path().join("target")).unwrap();
         let file = folder.path().join("hooks/install");
         write(&file, "one");
-        let first = look(&sources);
+        let (first, watched) = (look(&sources), Watched::new(sources.to_vec()));
         assert_eq!(first.len(), 1);
         write(&folder.path().join("target/made"), "");
         write(&folder.path().join(".hidden"), "");
@@ -76,7 +90,7 @@ mod tests {
         write(&file, "three");
         let second = look(&sources);
         assert_ne!(second, first);
-        wait(&sources, &first);
+        watched.wait();
         fs::remove_file(&file).unwrap();
         assert_ne!(look(&sources), second);
     }

@@ -1,5 +1,7 @@
 //! What is no scenario is refused, with its place and a hint.
 
+#![expect(clippy::needless_raw_string_hashes, reason = "`expect-test` writes its snapshots so")]
+
 use expect_test::{Expect, expect};
 
 use super::*;
@@ -138,7 +140,7 @@ fn mistakes_in_the_bundle_are_told_with_their_place() {
         "applications:\n  web:\n    chram: ./web",
         &expect![[r#"
             s.yaml:3:5: applications.web: unknown key `chram`
-            hint: `charms-reactive simulate --help` lists the steps, with an example of each"#]],
+            hint: did you mean `charm`?"#]],
     );
     check(
         "applications:\n  web:\n    charm: ./web\n    num_unit: 2",

@@ -144,25 +144,25 @@ fn an_expectation_that_is_too_early_says_so() {
     check(
         &desk.simulate("steps:\n- expect: {status: {db: active}}\n", &[]),
         &expect![[r#"
-              Failed 1/1 status of db (1 hook)
-        error: scenario.yaml:7: step 1/1, `expect: status of db`: not as expected
-          status of db
-            - active: waiting for machine
-            + waiting: waiting for machine
-        hint: hooks are due: put `- settle` before it
-        ---- exit code 1
-        App  Version  Status   Scale  Charm  Rev  Message
-        db            waiting  1      db     0    waiting for machine
-        web           waiting  2      web    0    waiting for machine
+                  Failed 1/1 status of db
+            error: scenario.yaml:7: step 1/1, `expect: status of db`: not as expected
+              status of db
+                - active
+                + waiting: waiting for machine
+            hint: hooks are due: put `- settle` before it
+            ---- exit code 1
+            App  Version  Status   Scale  Charm  Rev  Message
+            db            waiting  1      db     0    waiting for machine
+            web           waiting  2      web    0    waiting for machine
 
-        Unit    Workload     Agent       Machine  Public address  Ports  Message
-        db/0*   waiting      allocating  2        10.1.0.3               waiting for machine
-        web/0*  maintenance  idle        0        10.1.0.1               installing charm software
-        web/1   waiting      allocating  1        10.1.0.2               waiting for machine
+            Unit    Workload  Agent       Machine  Public address  Ports  Message
+            db/0*   waiting   allocating  2        10.1.0.3               waiting for machine
+            web/0*  waiting   allocating  0        10.1.0.1               waiting for machine
+            web/1   waiting   allocating  1        10.1.0.2               waiting for machine
 
-        Integration provider  Requirer  Interface  Type     Message
-        db:server             web:db    sql        regular
-    "#]],
+            Integration provider  Requirer  Interface  Type     Message
+            db:server             web:db    sql        regular
+        "#]],
     );
 }
 
@@ -248,9 +248,10 @@ fn what_cannot_be_run_has_another_exit_code() {
     check(
         &desk.run(&["simulate", "wrong.yaml"]),
         &expect![[r#"
-        error: charm `./wbe` of `web` is not there
-        ---- exit code 2
-    "#]],
+            error: charm `./wbe` of `web` is not there
+            hint: did you mean `web`?
+            ---- exit code 2
+        "#]],
     );
     desk.write("hub.yaml", "applications:\n  web: {charm: postgresql}\n");
     check(
@@ -299,56 +300,56 @@ fn several_seeds_are_run_and_the_one_that_fails_is_named() {
     check(
         &desk.simulate("steps:\n- settle\n", &["--seeds", "0..3"]),
         &expect![[r#"
-                 Ran seed 0 (23 hooks)
-                 Ran seed 1 (25 hooks)
-                 Ran seed 2 (24 hooks)
-        ---- exit code 0
-        App  Version  Status  Scale  Charm  Rev  Message
-        db            active  1      db     0    2 clients
-        web           active  2      web    0    uses 10.1.0.3
+                     Ran seed 0 (23 hooks)
+                     Ran seed 1 (25 hooks)
+                     Ran seed 2 (23 hooks)
+            ---- exit code 0
+            App  Version  Status  Scale  Charm  Rev  Message
+            db            active  1      db     0    2 clients
+            web           active  2      web    0    uses 10.1.0.3
 
-        Unit    Workload  Agent  Machine  Public address  Ports   Message
-        db/0*   active    idle   2        10.1.0.3                2 clients
-        web/0*  active    idle   0        10.1.0.1        80/tcp  uses 10.1.0.3
-        web/1   active    idle   1        10.1.0.2        80/tcp  uses 10.1.0.3
+            Unit    Workload  Agent  Machine  Public address  Ports   Message
+            db/0*   active    idle   2        10.1.0.3                2 clients
+            web/0*  active    idle   0        10.1.0.1        80/tcp  uses 10.1.0.3
+            web/1   active    idle   1        10.1.0.2        80/tcp  uses 10.1.0.3
 
-        Integration provider  Requirer  Interface  Type     Message
-        db:server             web:db    sql        regular
-    "#]],
+            Integration provider  Requirer  Interface  Type     Message
+            db:server             web:db    sql        regular
+        "#]],
     );
     // Which of the two is first is open.
     let steps = "steps:\n- hook\n- expect: {status: {web/0: 'waiting: *'}}\n";
     check(
         &desk.simulate(steps, &["--seeds", "0..3"]),
         &expect![[r#"
-              Failed seed 0 (2 hooks)
-        error: scenario.yaml:8: step 2/2, `expect: status of web/0`: not as expected
-          status of web/0
-            - waiting: *
-            + maintenance: installing charm software
-        hint: hooks are due: put `- settle` before it
-        note: again: charms-reactive simulate scenario.yaml --seed 0
-                 Ran seed 1 (25 hooks)
-              Failed seed 2 (2 hooks)
-        error: scenario.yaml:8: step 2/2, `expect: status of web/0`: not as expected
-          status of web/0
-            - waiting: *
-            + maintenance: installing charm software
-        hint: hooks are due: put `- settle` before it
-        note: again: charms-reactive simulate scenario.yaml --seed 2
-        ---- exit code 1
-        App  Version  Status       Scale  Charm  Rev  Message
-        db            maintenance  1      db     0    installing charm software
-        web           waiting      2      web    0    waiting for machine
+                  Failed seed 0 (1 hook)
+            error: scenario.yaml:8: step 2/2, `expect: status of web/0`: not as expected
+              status of web/0
+                - waiting: *
+                + maintenance: installing charm software
+            hint: hooks are due: put `- settle` before it
+            note: again: charms-reactive simulate scenario.yaml --seed 0
+                     Ran seed 1 (25 hooks)
+                  Failed seed 2 (1 hook)
+            error: scenario.yaml:8: step 2/2, `expect: status of web/0`: not as expected
+              status of web/0
+                - waiting: *
+                + maintenance: installing charm software
+            hint: hooks are due: put `- settle` before it
+            note: again: charms-reactive simulate scenario.yaml --seed 2
+            ---- exit code 1
+            App  Version  Status   Scale  Charm  Rev  Message
+            db            waiting  1      db     0    waiting for machine
+            web           waiting  2      web    0    waiting for machine
 
-        Unit    Workload     Agent       Machine  Public address  Ports  Message
-        db/0*   maintenance  idle        2        10.1.0.3               installing charm software
-        web/0*  maintenance  idle        0        10.1.0.1               installing charm software
-        web/1   waiting      allocating  1        10.1.0.2               waiting for machine
+            Unit    Workload     Agent       Machine  Public address  Ports  Message
+            db/0*   waiting      allocating  2        10.1.0.3               waiting for machine
+            web/0*  maintenance  idle        0        10.1.0.1               installing charm software
+            web/1   waiting      allocating  1        10.1.0.2               waiting for machine
 
-        Integration provider  Requirer  Interface  Type     Message
-        db:server             web:db    sql        regular
-    "#]],
+            Integration provider  Requirer  Interface  Type     Message
+            db:server             web:db    sql        regular
+        "#]],
     );
 }
 
@@ -493,61 +494,68 @@ fn steps_that_break_something_are_found_and_can_be_run_again() {
     check(
         &found,
         &expect![[r#"
-             Settled 1/1 (15 hooks)
-              Failed seed 2, 1 step of 20 are enough
-               Saved failing.yaml
-        error: ring/0 config-changed runs `relation-set -r ring:0 primary=yes`, which changes nothing
-        ---- exit code 1
-        seed: 2
-        applications:
-          ring:
-            charm: ./ring
-            num_units: 2
-        check:
-        - leaders
-        - writes
-        - statuses
-        steps:
-        - settle
-        - config: {ring: {port: "81"}}
-        - settle
-        - expect:
-            databag:
-              ring:ring:
-                ring/1:
-                  primary: null
+                 Settled 1/1 (15 hooks)
+                  Failed seed 2, in the end with 2 steps of 20
+                   Saved failing.yaml
+            error: failing.yaml:14: step 5/5, `expect: databags of ring:ring`: not as expected
+              databag of ring/1 in ring:ring: primary
+                - (not there)
+                + yes
+            ---- exit code 1
+            seed: 2
+            applications:
+              ring:
+                charm: ./ring
+                num_units: 2
+            check:
+            - leaders
+            - statuses
+            steps:
+            - settle
+            - config: {ring: {port: "81"}}
+            - set-leader: ring/1
+            - settle
+            - expect:
+                databag:
+                  ring:ring:
+                    ring/1:
+                      primary: null
 
-        App   Version  Status   Scale  Charm  Rev  Message
-        ring           unknown  2      ring   0
+            App   Version  Status   Scale  Charm  Rev  Message
+            ring           unknown  2      ring   0
 
-        Unit     Workload  Agent  Machine  Public address  Ports  Message
-        ring/0*  unknown   idle   0        10.1.0.1
-        ring/1   unknown   idle   1        10.1.0.2
+            Unit     Workload  Agent  Machine  Public address  Ports  Message
+            ring/0   unknown   idle   0        10.1.0.1
+            ring/1*  unknown   idle   1        10.1.0.2
 
-        Integration provider  Requirer   Interface  Type  Message
-        ring:ring             ring:ring  ring       peer
-    "#]],
+            Integration provider  Requirer   Interface  Type  Message
+            ring:ring             ring:ring  ring       peer
+        "#]],
     );
     let again = desk.run(&["simulate", "failing.yaml"]);
     check(
         &again,
         &expect![[r#"
-             Settled 1/4 (14 hooks)
-                 Ran 2/4 config: {ring: {port: "81"}}
-             Settled 3/4 (2 hooks)
-             Checked 4/4 databags of ring:ring
-        error: ring/0 config-changed runs `relation-set -r ring:0 primary=yes`, which changes nothing
-        ---- exit code 1
-        App   Version  Status   Scale  Charm  Rev  Message
-        ring           unknown  2      ring   0
+                 Settled 1/5 (14 hooks)
+                     Ran 2/5 config: {ring: {port: "81"}}
+                     Ran 3/5 set-leader: ring/1
+                 Settled 4/5 (5 hooks)
+                  Failed 5/5 databags of ring:ring
+            error: failing.yaml:14: step 5/5, `expect: databags of ring:ring`: not as expected
+              databag of ring/1 in ring:ring: primary
+                - (not there)
+                + yes
+            ---- exit code 1
+            App   Version  Status   Scale  Charm  Rev  Message
+            ring           unknown  2      ring   0
 
-        Unit     Workload  Agent  Machine  Public address  Ports  Message
-        ring/0*  unknown   idle   0        10.1.0.1
-        ring/1   unknown   idle   1        10.1.0.2
+            Unit     Workload  Agent  Machine  Public address  Ports  Message
+            ring/0   unknown   idle   0        10.1.0.1
+            ring/1*  unknown   idle   1        10.1.0.2
 
-        Integration provider  Requirer   Interface  Type  Message
-        ring:ring             ring:ring  ring       peer
-    "#]],
+            Integration provider  Requirer   Interface  Type  Message
+            ring:ring             ring:ring  ring       peer
+        "#]],
     );
     // The same for another folder, from which the charm has another path.
     std::fs::create_dir(desk.path("kept")).unwrap();
@@ -576,20 +584,20 @@ random:
     check(
         &desk.simulate(random, &[]),
         &expect![[r#"
-        error: db/0 server-relation-joined runs `relation-set host=10.1.0.3`, which changes nothing
-        ---- exit code 1
-        App  Version  Status  Scale  Charm  Rev  Message
-        db            active  1      db     0    2 clients
-        web           active  2      web    0    uses 10.1.0.3
+                    Drew 12 steps with each of 4 seeds, nothing is wrong
+            ---- exit code 0
+            App  Version  Status  Scale  Charm  Rev  Message
+            db            active  1      db     0    2 clients
+            web           active  2      web    0    uses 10.1.0.3
 
-        Unit    Workload  Agent  Machine  Public address  Ports   Message
-        db/0*   active    idle   2        10.1.0.3                2 clients
-        web/0*  active    idle   0        10.1.0.1        80/tcp  uses 10.1.0.3
-        web/1   active    idle   1        10.1.0.2        80/tcp  uses 10.1.0.3
+            Unit    Workload  Agent  Machine  Public address  Ports   Message
+            db/0*   active    idle   2        10.1.0.3                2 clients
+            web/0*  active    idle   0        10.1.0.1        80/tcp  uses 10.1.0.3
+            web/1   active    idle   1        10.1.0.2        80/tcp  uses 10.1.0.3
 
-        Integration provider  Requirer  Interface  Type     Message
-        db:server             web:db    sql        regular
-    "#]],
+            Integration provider  Requirer  Interface  Type     Message
+            db:server             web:db    sql        regular
+        "#]],
     );
 }
 
