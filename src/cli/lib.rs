@@ -6,6 +6,7 @@
 pub mod demo;
 pub mod pack;
 mod report;
+pub mod simulate;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -20,6 +21,8 @@ Examples:
       Build every charm of this workspace; the results are in target/charms
   charms-reactive pack --charm my-charm --profile dev
       Build one of them fast, to try it here
+  charms-reactive simulate scenario.yaml
+      Run charms in a simulated model: a bundle, what happens to it, what is expected then
   juju deploy ./target/charms/my-charm_ubuntu-amd64.charm
       Deploy what was packed
 
@@ -41,6 +44,7 @@ struct Cli {
 enum Command {
     Demo(demo::DemoArgs),
     Pack(pack::PackArgs),
+    Simulate(simulate::SimulateArgs),
 }
 
 /// Runs the program with these arguments, its own name first.
@@ -56,6 +60,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let result = match &cli.command {
         Command::Demo(args) => demo::run(args),
         Command::Pack(args) => pack::run(args),
+        // Its exit code tells more than whether it went well.
+        Command::Simulate(args) => return simulate::run(args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -130,6 +130,11 @@ impl PackArgs {
     }
 }
 
+/// The folder of the workspace around the current directory.
+pub(crate) fn workspace_root() -> Result<PathBuf, PackError> {
+    Ok(Workspace::read()?.root)
+}
+
 /// Packs charms and tells where they are.
 pub(crate) fn charms(args: &PackArgs) -> anyhow::Result<Vec<Packed>> {
     let workspace = Workspace::read()?;

@@ -28,8 +28,18 @@ impl Due {
 }
 
 impl Sim {
+    /// Whether no hook is due but failed ones.
+    pub fn is_at_rest(&mut self) -> bool {
+        self.due.forget();
+        self.ask();
+        self.due.hooks.as_ref().is_none_or(BTreeMap::is_empty)
+    }
+
     /// The hook that comes next, once [`Sim::ask`] was called.
     pub(crate) fn choose(&mut self, retry: Retry) -> Option<(UnitName, Hook)> {
+        if self.is_state_known() {
+            return None;
+        }
         if let Some(name) = self.interrupted.take()
             && let Some(unit) = self.model.units.get(&name)
             && let [hook] = schedule::due(&self.model, unit).as_slice()

@@ -300,6 +300,20 @@ pub enum ModelError {
         /// Its number.
         id: u32,
     },
+    /// No charm was given this name.
+    #[error("no charm is called `{name}`, known are: {}", known.join(", "))]
+    NoCharm {
+        /// What was asked for.
+        name: String,
+        /// The names that charms were given.
+        known: Vec<String>,
+    },
+    /// There is no relation between these endpoints, or more than one.
+    #[error("no relation of `{ends}`, or several: name both endpoints, as in `web:db mysql:server`")]
+    NotRelated {
+        /// What was asked for.
+        ends: String,
+    },
     /// The simulator does not do that.
     #[error("the simulated model cannot have {what}")]
     NotModelled {

@@ -16,11 +16,13 @@ use crate::choose::Due;
 use crate::clock::Clock;
 use crate::error::{ModelError, SimError};
 use crate::event::Event;
+use crate::explore::Seen;
 use crate::metadata::Charm;
 use crate::model::{Life, Model, StatusEntry};
 use crate::operator::{Operator, acted};
 use crate::rule::{Boundary, Command, Fate, RuleGuard, Rules, Verdict};
 use crate::status::{Status, open_ports};
+use crate::step::Names;
 use crate::transcript::transcript;
 
 /// How processes are run.
@@ -63,6 +65,10 @@ pub struct Sim {
     pub(crate) due: Due,
     /// The unit whose agent was interrupted in a hook, and comes back to it.
     pub(crate) interrupted: Option<UnitName>,
+    /// What steps call by names of their own.
+    pub(crate) names: Names,
+    /// The states that were reached, where every order is gone through.
+    pub(crate) seen: Option<Seen>,
     /// What rolled back hooks left behind, where somebody watches.
     pub(crate) traces: Option<String>,
     /// How many charms were given as texts.
@@ -127,6 +133,8 @@ impl Sim {
             rules: Rules::default(),
             due: Due::default(),
             interrupted: None,
+            names: Names::default(),
+            seen: None,
             traces: None,
             charms_written: 0,
             _temporary: temporary,

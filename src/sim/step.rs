@@ -1,245 +1,272 @@
-//! What an operator does, as values: lists of steps can be drawn from a seed, run, and made shorter.
+//! What an operator does, as values: lists of steps can be written down, drawn from a seed, run, and made
+//! shorter.
 
+mod form;
+mod possible;
+mod run;
+mod simpler;
+
+use std::collections::BTreeMap;
 use std::fmt;
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use charms_reactive_core::UnitName;
+use serde::de::Deserializer;
+use serde::ser::Serializer;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
-use crate::error::SimError;
-use crate::random::Random;
-use crate::sim::Sim;
+use form::{named, span};
+pub use possible::Possible;
+pub use run::Done;
+pub(crate) use run::Names;
 
 /// One thing that happens to a model.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// # Form
+///
+/// Written and read in the words of `juju`, where it has some: `add-unit: web`, `integrate: [web:db, db]`,
+/// `config: {web: {port: 80}}`, `settle`.  The same in YAML and in JSON; as text, on one line.
+///
+/// ```
+/// use charms_reactive_sim::Step;
+///
+/// let step = Step::configure("web", "port", "80");
+/// assert_eq!(step.to_string(), "config: {web: {port: \"80\"}}");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(remote = "Self", rename_all = "kebab-case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Step {
+    /// A charm that has a name (see [`Sim::name_charm`](crate::Sim::name_charm)) is deployed.
+    Deploy {
+        /// The name of the application.
+        application: String,
+        /// The name of the charm.
+        charm: String,
+        /// How many units it has.
+        #[serde(default)]
+        units: u32,
+    },
+    /// An application goes, with its units and relations.
+    RemoveApplication(String),
     /// An application gets one more unit.
     AddUnit(String),
+    /// An application gets one more unit, on the machine of another unit.
+    #[serde(with = "named")]
+    AddUnitBeside(String, String),
     /// A unit goes, through its last hooks.
     RemoveUnit(String),
     /// A unit is lost with its machine.
     LoseUnit(String),
+    /// An application has so many units.
+    #[serde(with = "named", rename = "scale-application")]
+    Scale(String, usize),
     /// Two endpoints are related.
+    #[serde(rename = "integrate")]
     Relate(String, String),
     /// Two endpoints are not related any more.
+    #[serde(rename = "remove-relation")]
     Unrelate(String, String),
-    /// An option of an application gets a value.
-    Configure(String, String, String),
+    /// A relation with an offer of another model pauses.
+    SuspendRelation(String, String),
+    /// A relation with an offer of another model goes on.
+    ResumeRelation(String, String),
+    /// A key of a databag gets another value, at once, as if its owner had written it; none for an empty one.
+    WriteDatabag {
+        /// The endpoints of the relation, one for peers.
+        relation: Vec<String>,
+        /// The unit or application whose databag it is.
+        of: String,
+        /// The key.
+        key: String,
+        /// The value.
+        value: String,
+    },
+    /// Options of an application get values, all or none.  `secret:NAME` stands for the secret that was
+    /// added under this name.
+    #[serde(with = "named", rename = "config")]
+    Configure(String, BTreeMap<String, String>),
+    /// Options of an application get their defaults again.
+    #[serde(with = "named")]
+    ResetConfig(String, Vec<String>),
+    /// An application is trusted with the cloud's credential, or not any more.
+    #[serde(with = "named")]
+    Trust(String, bool),
+    /// Resources of an application get other contents.
+    #[serde(with = "named")]
+    AttachResource(String, BTreeMap<String, String>),
+    /// An application gets another charm, by its name.
+    #[serde(with = "named", rename = "refresh")]
+    Upgrade(String, String),
+    /// An application gets another charm, by its name; units in error take over its files, too.
+    #[serde(with = "named", rename = "refresh-forced")]
+    UpgradeForced(String, String),
     /// Another unit leads.
     SetLeader(String),
+    /// A unit that leads does not any more; another one does, or nobody where there is no other.
+    LoseLeadership(String),
     /// The timer of `update-status` fires for a unit.
     UpdateStatus(String),
     /// A unit's machine restarts.
     Reboot(String),
+    /// The agent of a unit does not run any more.
+    StopAgent(String),
+    /// The agent of a unit runs again.
+    StartAgent(String),
+    /// The failed hook of a unit is run again, at once.
+    Resolved(String),
+    /// The failed hook of a unit is given up, as if it had succeeded.
+    ResolvedNoRetry(String),
+    /// An action is run, and waited for: unit, action, parameters.
+    #[serde(rename = "run")]
+    RunAction(String, String, #[serde(default, skip_serializing_if = "Map::is_empty")] Map<String, Value>),
+    /// An action is asked for, and run when its unit comes to it.
+    #[serde(rename = "run-in-background")]
+    EnqueueAction(
+        String,
+        String,
+        #[serde(default, skip_serializing_if = "Map::is_empty")] Map<String, Value>,
+    ),
+    /// An action that was asked for is taken back, by its number.
+    #[serde(rename = "cancel-task")]
+    CancelAction(u32),
+    /// A bash script is run in a hook context of a unit.
+    #[serde(with = "named")]
+    Exec(String, String),
+    /// The cloud takes its time from now on to make storage, or not any more.
+    HoldStorage(bool),
+    /// The cloud has made a storage instance.
+    ProvideStorage(String),
+    /// A unit gets more storage: unit, storage, how many instances.
+    AddStorage(String, String, u32),
+    /// A unit gives a storage instance up.
+    DetachStorage(String),
+    /// A unit gets a storage instance that nobody has.
+    #[serde(with = "named")]
+    AttachStorage(String, String),
+    /// A storage instance goes.
+    RemoveStorage(String),
+    /// A secret of the operator is made, under a name.
+    #[serde(with = "named")]
+    AddSecret(String, BTreeMap<String, String>),
+    /// A secret of the operator gets another content.
+    #[serde(with = "named")]
+    UpdateSecret(String, BTreeMap<String, String>),
+    /// An application may read a secret of the operator: secret, application.
+    GrantSecret(String, String),
+    /// A secret of the operator goes.
+    RemoveSecret(String),
+    /// Nobody but its owner may read a secret any more.  Secrets of charms go by their label.
+    RevokeSecret(String),
+    /// The time has come for a new revision of a secret.
+    RotateSecret(String),
+    /// The time of the newest revision of a secret is over.
+    ExpireSecret(String),
+    /// The machine of a unit gets an address that nobody has had.
+    ChangeAddress(String),
+    /// The machine of a unit gets this address.
+    #[serde(with = "named")]
+    SetAddress(String, Ipv4Addr),
+    /// A binding of a unit gets an address of its own: unit, binding, address.
+    SetNetwork(String, String, Ipv4Addr),
+    /// Metrics are collected from a unit.
+    CollectMetrics(String),
+    /// The model's meter shows another colour and text.
+    SetMeterStatus(String, String),
+    /// A machine is about to move to another series.
+    #[serde(with = "named")]
+    PrepareSeriesUpgrade(String, String),
+    /// A machine has moved to another series.
+    CompleteSeriesUpgrade(String),
+    /// Kubernetes ends the pod of a unit and starts another.
+    ReplacePod(String),
+    /// The pod of a unit is lost, and another one started.
+    LosePod(String),
+    /// A workload container restarts.
+    #[serde(with = "named")]
+    RestartContainer(String, String),
+    /// A custom notice comes: unit, container, key.
+    Notify(String, String, String),
+    /// A check of a workload container fails: unit, container, check.
+    FailCheck(String, String, String),
+    /// A check of a workload container succeeds again: unit, container, check.
+    RecoverCheck(String, String, String),
     /// The charm is killed at one of the next hook commands, counted from 0.
     KillAt(usize),
+    /// Juju refuses one of the next hook commands, counted from 0.
+    RefuseAt(usize),
+    /// Juju refuses the next hook command of this name.
+    Refuse(String),
+    /// The unit that asks for one of the next hook commands, counted from 0, does not lead any more.
+    LoseLeadershipAt(usize),
+    /// The unit that asks for one of the next hook commands, counted from 0, has another address.
+    ChangeAddressAt(usize),
+    /// A secret is revoked right before one of the next hook commands, counted from 0.
+    #[serde(with = "named")]
+    RevokeSecretAt(String, usize),
+    /// Juju cannot make the changes of the next hook visible, for this reason.
+    FailCommit(String),
+    /// The agent dies at the end of the next hook, before its changes are visible, and runs it again.
+    LoseCommit,
     /// One hook is run.
     Hook,
     /// Hooks are run until none is due.
     Settle,
     /// Time passes.
+    #[serde(with = "span")]
     Advance(Duration),
 }
 
-impl fmt::Display for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::AddUnit(application) => write!(f, "add a unit to {application}"),
-            Self::RemoveUnit(unit) => write!(f, "remove {unit}"),
-            Self::LoseUnit(unit) => write!(f, "lose {unit}"),
-            Self::Relate(one, other) => write!(f, "relate {one} with {other}"),
-            Self::Unrelate(one, other) => write!(f, "unrelate {one} and {other}"),
-            Self::Configure(application, option, value) => {
-                write!(f, "configure {application} {option}={value:?}")
-            }
-            Self::SetLeader(unit) => write!(f, "let {unit} lead"),
-            Self::UpdateStatus(unit) => write!(f, "let the timer of {unit} fire"),
-            Self::Reboot(unit) => write!(f, "reboot {unit}"),
-            Self::KillAt(commands) => write!(f, "kill the charm after {commands} more hook commands"),
-            Self::Hook => f.write_str("run one hook"),
-            Self::Settle => f.write_str("settle"),
-            Self::Advance(time) => write!(f, "let {time:?} pass"),
-        }
-    }
-}
-
 impl Step {
-    /// Has it happen to a model.
-    ///
-    /// A step that the model refuses (the unit is not there, the endpoints are related already) does
-    /// nothing: so a list of steps stays one when some are left out.
-    ///
-    /// # Errors
-    ///
-    /// What keeps the simulation from going on: [`SimError::Run`].
-    pub fn apply(&self, sim: &mut Sim) -> Result<(), SimError> {
-        let result = match self {
-            Self::AddUnit(application) => sim.add_unit(application).map(drop),
-            Self::RemoveUnit(unit) => sim.remove_unit(unit),
-            Self::LoseUnit(unit) => sim.lose_unit(unit),
-            Self::Relate(one, other) => sim.relate(one, other).map(drop),
-            Self::Unrelate(one, other) => match sim.relation_between(one, other) {
-                Some(relation) => sim.remove_relation(relation),
-                None => Ok(()),
-            },
-            Self::Configure(application, option, value) => {
-                sim.configure(application, &[(option.as_str(), value.as_str())])
+    /// An option of an application gets a value.
+    pub fn configure(
+        application: impl Into<String>,
+        option: impl Into<String>,
+        value: impl Into<String>,
+    ) -> Self {
+        Self::Configure(application.into(), BTreeMap::from([(option.into(), value.into())]))
+    }
+}
+
+/// The derived form, which [`Step`] wears as a map with one entry in every format.
+struct Plain<S>(S);
+
+impl Serialize for Plain<&Step> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Step::serialize(self.0, serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Plain<Step> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Step::deserialize(deserializer).map(Self)
+    }
+}
+
+impl Serialize for Step {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serde_yaml::with::singleton_map::serialize(&Plain(self), serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Step {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        serde_yaml::with::singleton_map::deserialize(deserializer).map(|Plain(step)| step)
+    }
+}
+
+impl fmt::Display for Step {
+    /// Writes the step as a list of steps in YAML has it, on one line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match serde_json::to_value(self).map_err(|_| fmt::Error)? {
+            Value::Object(map) => {
+                map.iter().try_for_each(|(name, value)| write!(f, "{name}: {}", form::flow(value)))
             }
-            Self::SetLeader(unit) => sim.set_leader(unit),
-            Self::UpdateStatus(unit) => sim.update_status(unit),
-            Self::Reboot(unit) => sim.operator().reboot(unit),
-            Self::KillAt(commands) => {
-                sim.kill_at(*commands);
-                Ok(())
-            }
-            Self::Hook => sim.step().map(drop),
-            Self::Settle => sim.settle().map(drop),
-            Self::Advance(time) => sim.advance(*time).map(drop),
-        };
-        match result {
-            Err(SimError::Model(_)) => Ok(()),
-            other => other,
-        }
-    }
-
-    /// The same kind of step, but less of it; simplest first.
-    pub(crate) fn simpler(&self) -> Vec<Self> {
-        match self {
-            Self::KillAt(commands) => (0..*commands).map(Self::KillAt).collect(),
-            Self::Advance(time) => [Duration::from_secs(1), Duration::from_mins(1), Duration::from_mins(6)]
-                .into_iter()
-                .filter(|less| less < time)
-                .map(Self::Advance)
-                .collect(),
-            Self::LoseUnit(unit) => vec![Self::RemoveUnit(unit.clone())],
-            _ => vec![],
+            value => f.write_str(&form::flow(&value)),
         }
     }
 }
 
-/// What can happen to a model: steps are drawn from it.
-///
-/// ```
-/// use charms_reactive_sim::Possible;
-///
-/// let possible = Possible::new().application("web", 3).option("web", "port", &["80", "0"]).kills();
-/// assert_eq!(possible.draw(7, 20), possible.draw(7, 20));
-/// ```
-#[derive(Clone, Debug, Default)]
-#[must_use]
-pub struct Possible {
-    applications: Vec<(String, u32)>,
-    relations: Vec<(String, String)>,
-    options: Vec<(String, String, Vec<String>)>,
-    is_killing: bool,
-}
-
-impl Possible {
-    /// Nothing but hooks and time.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// An application whose units come and go, lead and are restarted; `units` are numbered at most.
-    pub fn application(mut self, name: &str, units: u32) -> Self {
-        self.applications.push((name.to_owned(), units.max(1)));
-        self
-    }
-
-    /// Two endpoints that are related or not.
-    pub fn relation(mut self, one: &str, other: &str) -> Self {
-        self.relations.push((one.to_owned(), other.to_owned()));
-        self
-    }
-
-    /// An option and the values that it has.
-    pub fn option(mut self, application: &str, option: &str, values: &[&str]) -> Self {
-        let values = values.iter().map(ToString::to_string).collect();
-        self.options.push((application.to_owned(), option.to_owned(), values));
-        self
-    }
-
-    /// The charm may be killed at any hook command.
-    pub fn kills(mut self) -> Self {
-        self.is_killing = true;
-        self
-    }
-
-    /// Draws steps from a seed.
-    pub fn draw(&self, seed: u64, count: usize) -> Vec<Step> {
-        let mut random = Random::new(seed ^ 0x5157_4550_5320_2020);
-        (0..count).map(|_| self.one(&mut random)).collect()
-    }
-
-    fn one(&self, random: &mut Random) -> Step {
-        const KILL_COMMANDS_MAX: usize = 12;
-        let mut kinds: Vec<fn(&Self, &mut Random) -> Step> = vec![
-            |_, _| Step::Settle,
-            |_, _| Step::Settle,
-            |_, _| Step::Hook,
-            |_, _| Step::Hook,
-            |_, random| Step::Advance(Duration::from_secs([1, 60, 600][random.index(3)])),
-        ];
-        if !self.applications.is_empty() {
-            kinds.extend([
-                |possible: &Self, random: &mut Random| {
-                    let (name, _) = &possible.applications[random.index(possible.applications.len())];
-                    Step::AddUnit(name.clone())
-                },
-                |possible: &Self, random: &mut Random| Step::SetLeader(possible.unit(random)),
-                |possible: &Self, random: &mut Random| Step::SetLeader(possible.unit(random)),
-                |possible: &Self, random: &mut Random| Step::RemoveUnit(possible.unit(random)),
-                |possible: &Self, random: &mut Random| Step::UpdateStatus(possible.unit(random)),
-                |possible: &Self, random: &mut Random| Step::Reboot(possible.unit(random)),
-                |possible: &Self, random: &mut Random| Step::LoseUnit(possible.unit(random)),
-            ] as [fn(&Self, &mut Random) -> Step; 7]);
-        }
-        if !self.relations.is_empty() {
-            kinds.extend([
-                |possible: &Self, random: &mut Random| {
-                    let (one, other) = possible.relations[random.index(possible.relations.len())].clone();
-                    Step::Relate(one, other)
-                },
-                |possible: &Self, random: &mut Random| {
-                    let (one, other) = possible.relations[random.index(possible.relations.len())].clone();
-                    Step::Unrelate(one, other)
-                },
-            ] as [fn(&Self, &mut Random) -> Step; 2]);
-        }
-        if !self.options.is_empty() {
-            kinds.push(|possible, random| {
-                let (application, option, values) = &possible.options[random.index(possible.options.len())];
-                let value = values.get(random.index(values.len().max(1))).cloned().unwrap_or_default();
-                Step::Configure(application.clone(), option.clone(), value)
-            });
-        }
-        if self.is_killing {
-            kinds.push(|_, random| Step::KillAt(random.index(KILL_COMMANDS_MAX)));
-        }
-        kinds[random.index(kinds.len())](self, random)
-    }
-
-    fn unit(&self, random: &mut Random) -> String {
-        let (name, units) = &self.applications[random.index(self.applications.len())];
-        format!("{name}/{}", random.index(usize::try_from(*units).unwrap_or(usize::MAX)))
-    }
-}
-
-impl Sim {
-    /// The relation between two endpoints, each `application:endpoint`.
-    pub fn relation_between(&self, one: &str, other: &str) -> Option<u32> {
-        let mut wanted = [one, other];
-        wanted.sort_unstable();
-        self.model.relations.values().find_map(|relation| {
-            let mut ends: Vec<String> = relation.ends.iter().map(ToString::to_string).collect();
-            ends.sort_unstable();
-            (ends == wanted).then_some(relation.number)
-        })
-    }
-
-    /// The names of the units of an application, by number.
-    pub fn units(&self, application: &str) -> Vec<UnitName> {
-        let of_it = self.model.units.keys().filter(|name| name.application().as_str() == application);
-        of_it.cloned().collect()
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -105,23 +105,29 @@ impl<'a> Trial<'a> {
     /// When nothing is wrong after `steps`.
     pub fn shrink(&self, seed: u64, steps: Vec<Step>) -> Failure {
         let steps_drawn = steps.len();
-        let mut runs_left = SHRINK_RUNS_MAX;
-        let mut best = steps;
-        let mut fails = |steps: &[Step]| {
-            let is_left = runs_left > 0;
-            runs_left = runs_left.saturating_sub(1);
-            is_left && self.attempt(seed, steps).0.is_err()
-        };
-        loop {
-            let before = best.clone();
-            best = fewer(best, &mut fails);
-            best = simpler(best, &mut fails);
-            if best == before {
-                break;
-            }
-        }
+        let best = shrink(steps, |steps| self.attempt(seed, steps).0.is_err());
         let (reason, transcript) = self.run(seed, &best).expect_err("it was wrong with these steps before");
         Failure { seed, steps: best, reason, transcript, steps_drawn }
+    }
+}
+
+/// Leaves out steps, and makes steps simpler, for as long as `fails` says that something stays wrong;
+/// [`SHRINK_RUNS_MAX`] times at most.
+pub fn shrink(steps: Vec<Step>, mut fails: impl FnMut(&[Step]) -> bool) -> Vec<Step> {
+    let mut runs_left = SHRINK_RUNS_MAX;
+    let mut best = steps;
+    let mut fails = |steps: &[Step]| {
+        let is_left = runs_left > 0;
+        runs_left = runs_left.saturating_sub(1);
+        is_left && fails(steps)
+    };
+    loop {
+        let before = best.clone();
+        best = fewer(best, &mut fails);
+        best = simpler(best, &mut fails);
+        if best == before {
+            return best;
+        }
     }
 }
 

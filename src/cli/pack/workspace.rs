@@ -11,6 +11,7 @@ use super::build::{cargo, cargo_error};
 /// What there is to pack.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Workspace {
+    pub(super) root: PathBuf,
     pub(super) target_dir: PathBuf,
     /// Whether it has its own idea of how charms are built.
     pub(super) has_pack_profile: bool,
@@ -87,7 +88,8 @@ impl Workspace {
             return Err(PackError::NoCharm { root: metadata.workspace_root });
         }
         let has_pack_profile = has_pack_profile(&metadata.workspace_root);
-        Ok(Self { target_dir: metadata.target_directory, has_pack_profile, bins })
+        let (root, target_dir) = (metadata.workspace_root, metadata.target_directory);
+        Ok(Self { root, target_dir, has_pack_profile, bins })
     }
 }
 
