@@ -251,7 +251,8 @@ impl Sim {
                 return Err(ModelError::UpgradeBreaks { endpoint: end.to_string() }.into());
             }
         }
-        self.model.application_mut(&name)?.upgrade(charm);
+        let is_left = self.model.juju.keeps_config_by_charm();
+        self.model.application_mut(&name)?.upgrade(charm, is_left);
         self.model.add_peer_relations(&name);
         self.model.add_missing_storage(&name);
         Ok(())

@@ -7,3 +7,4 @@ mod layout;
 mod readme;
 mod scrape_jobs;
 mod tidy;
+mod upgrade;

@@ -26,3 +26,4 @@ mod snapshot;
 mod socket;
 mod storage;
 mod subordinate;
+mod upgrade;
