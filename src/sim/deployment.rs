@@ -195,6 +195,7 @@ impl Sim {
         let application = self.model.application(name.application())?;
         let is_meant = unit.failed.is_some()
             && application.is_upgrade_forced
+            && !unit.is_upgrade_held
             && unit.charm_modified != application.charm_modified;
         if !is_meant {
             return Ok(());

@@ -188,6 +188,12 @@ impl Model {
         is_remote.then(|| relation.unit_bags.get(other).map_or(0, |bag| bag.version))
     }
 
+    /// The values of all options as a unit sees them.
+    pub(crate) fn config(&self, unit: &Unit) -> serde_json::Map<String, serde_json::Value> {
+        let application = self.applications.get(unit.name.application());
+        application.map(|application| application.config(&unit.charm)).unwrap_or_default()
+    }
+
     /// The digest of what makes `config-changed` due when it changes: settings, trust and addresses.
     ///
     /// # Source
@@ -195,7 +201,7 @@ impl Model {
     /// `U/resolver.go`, `nextOp`: hashes of configuration, trust and addresses.
     pub(crate) fn config_digest(&self, unit: &Unit) -> String {
         let application = self.applications.get(unit.name.application());
-        let config = serde_json::Value::Object(application.map(Application::config).unwrap_or_default());
+        let config = serde_json::Value::Object(self.config(unit));
         let is_trusted = application.is_some_and(|application| application.is_trusted);
         let address = self.network(unit, "").ingress;
         let mut text = format!("{config} {} {address} {is_trusted}", unit.address);

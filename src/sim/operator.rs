@@ -97,6 +97,20 @@ impl<'a> Operator<'a> {
         })
     }
 
+    /// Has a unit go on with the charm that it has: its agent learns of upgrades only once it is let go.
+    ///
+    /// Juju leaves open when the agents of an application learn of an upgrade, and in which order.
+    pub fn hold_upgrade(&mut self, unit: &str) -> Result<(), SimError> {
+        self.model.unit_mut(&UnitName::parse(unit)?)?.is_upgrade_held = true;
+        Ok(())
+    }
+
+    /// Has a unit take over an upgrade that it was held back from.
+    pub fn release_upgrade(&mut self, unit: &str) -> Result<(), SimError> {
+        self.model.unit_mut(&UnitName::parse(unit)?)?.is_upgrade_held = false;
+        Ok(())
+    }
+
     /// Gives a unit another address, which `config-changed` and its databags will tell.
     pub fn change_address(&mut self, unit: &UnitName) {
         let address = self.model.next_address();

@@ -163,7 +163,7 @@ impl Model {
 
 fn alive(model: &Model, unit: &Unit) -> Vec<Hook> {
     let Some(application) = model.applications.get(unit.name.application()) else { return Vec::new() };
-    if unit.charm_modified != application.charm_modified {
+    if unit.charm_modified != application.charm_modified && !unit.is_upgrade_held {
         return vec![Hook::plain(HookEvent::UpgradeCharm)];
     }
     if unit.config_shown.as_deref() != Some(&model.config_digest(unit)) {

@@ -274,8 +274,9 @@ impl Sim {
                 return Err(ModelError::UpgradeBreaks { endpoint: end.to_string() }.into());
             }
         }
+        let is_left = self.model.juju.keeps_config_by_charm();
         self.model.act(format!("upgrade {name}"), |model| {
-            model.application_mut(&name)?.upgrade(charm);
+            model.application_mut(&name)?.upgrade(charm, is_left);
             model.add_peer_relations(&name);
             model.add_missing_storage(&name);
             Ok(())

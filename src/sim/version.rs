@@ -97,6 +97,15 @@ impl JujuVersion {
         self.major == 2
     }
 
+    /// Whether units that wait for an upgrade see the options of their own charm.
+    ///
+    /// # Source
+    ///
+    /// `juju/juju:state/unit.go`, `ConfigSettings`; from 4 on an application has one configuration.
+    pub(crate) fn keeps_config_by_charm(self) -> bool {
+        self.major < 4
+    }
+
     /// Whether the agent speaks of "hook commands" in its refusals.
     pub(crate) fn says_hook_command(self) -> bool {
         self.major >= 4

@@ -8,6 +8,7 @@
 //! Pictures of what was looked at are left in `target/pages`.
 
 mod chromium;
+mod framework;
 mod hostile;
 mod large;
 mod point;

@@ -61,7 +61,9 @@ const LIFE: [fn(&mut Sim); 5] = [
 ];
 
 fn life(sim: &mut Sim) {
-    LIFE.iter().for_each(|part| part(sim));
+    for part in LIFE {
+        part(sim);
+    }
 }
 
 /// Goes through a scenario, and gives the number of its commands.
@@ -86,7 +88,9 @@ fn check_as_a_program(fault: &Verdict, parts: usize) {
             return new(Mode::Program, folder.path());
         }
         let mut sim = new(Mode::InProcess, Path::new(""));
-        LIFE[..part].iter().for_each(|part| part(&mut sim));
+        for part in &LIFE[..part] {
+            part(&mut sim);
+        }
         sim.upgrade("jobs", charm(Mode::Program, folder.path())).expect("the same charm");
         settle(&mut sim);
         sim

@@ -14,3 +14,4 @@ mod readme;
 mod scrape_jobs;
 mod tidy;
 mod unit_tools;
+mod upgrade;

@@ -18,8 +18,8 @@ fn config_get(asked: &mut Asked<'_>) -> Outcome {
         return usage(format!("cannot use argument --all together with key {key:?}"));
     }
     asked.refuse_from(1)?;
-    let application = asked.model.applications.get(asked.run.unit.application());
-    let mut config = application.map(crate::model::Application::config).unwrap_or_default();
+    let unit = asked.model.units.get(&asked.run.unit);
+    let mut config = unit.map(|unit| asked.model.config(unit)).unwrap_or_default();
     if let Some(key) = key.filter(|key| !key.is_empty()) {
         return Ok(Done::Value(config.remove(key).unwrap_or(Value::Null)));
     }

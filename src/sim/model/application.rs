@@ -21,6 +21,8 @@ pub(crate) struct Application {
     pub(crate) life: Life,
     /// What the operator set; options that are not in here have their default.
     pub(crate) settings: BTreeMap<String, Value>,
+    /// What the operator had set of charms that some units still have.
+    pub(crate) settings_left: Vec<(Rc<Charm>, BTreeMap<String, Value>)>,
     pub(crate) leader: Option<UnitName>,
     pub(crate) units_made: u32,
     /// What the leader said about the whole; until then, the units' statuses are summed up.
@@ -64,6 +66,7 @@ impl Application {
             charm_revision: 0,
             life: Life::Alive,
             settings: BTreeMap::new(),
+            settings_left: Vec::new(),
             leader: None,
             units_made: 0,
             status: None,
@@ -79,10 +82,20 @@ impl Application {
         }
     }
 
-    /// The values of all options; null for those without value and default.
-    pub(crate) fn config(&self) -> Map<String, Value> {
-        let value = |option: &OptionSpec| self.settings.get(&option.name).unwrap_or(&option.default).clone();
-        self.charm.metadata.options.iter().map(|option| (option.name.clone(), value(option))).collect()
+    /// The values of all options as a unit with this charm sees them; null for those without value and default.
+    ///
+    /// # Source
+    ///
+    /// `juju/juju:state/unit.go`, `ConfigSettings`, to 3: settings are kept by charm, so that a unit which has
+    /// not taken an upgrade over sees those of its own charm, as they were left.
+    pub(crate) fn config(&self, charm: &Rc<Charm>) -> Map<String, Value> {
+        let left = self.settings_left.iter().find(|(known, _)| Rc::ptr_eq(known, charm));
+        let (charm, settings) = match left {
+            Some((charm, settings)) if !Rc::ptr_eq(charm, &self.charm) => (charm, settings),
+            _ => (&self.charm, &self.settings),
+        };
+        let value = |option: &OptionSpec| settings.get(&option.name).unwrap_or(&option.default).clone();
+        charm.metadata.options.iter().map(|option| (option.name.clone(), value(option))).collect()
     }
 
     /// Changes options from texts, all or none.
@@ -114,7 +127,14 @@ impl Application {
     }
 
     /// Takes over another charm; settings that it does not know, or not with this type, are dropped.
-    pub(crate) fn upgrade(&mut self, charm: Rc<Charm>) {
+    ///
+    /// Where `is_left` says so, units that still have the old charm go on seeing its settings.
+    pub(crate) fn upgrade(&mut self, charm: Rc<Charm>, is_left: bool) {
+        // Nobody has those any more that are only known here.
+        self.settings_left.retain(|(charm, _)| Rc::strong_count(charm) > 1);
+        if is_left {
+            self.settings_left.push((Rc::clone(&self.charm), self.settings.clone()));
+        }
         self.settings.retain(|name, value| {
             charm.option(name).is_some_and(|option| {
                 matches!(

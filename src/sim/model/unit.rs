@@ -160,6 +160,8 @@ pub(crate) struct Unit {
     pub(crate) charm_revision: u32,
     /// The application's count of upgrades and new resources, as the unit has taken it over.
     pub(crate) charm_modified: u32,
+    /// Whether its agent learns of upgrades later.
+    pub(crate) is_upgrade_held: bool,
     /// Whether the charm's files lie in the unit's folder.
     pub(crate) has_files: bool,
     pub(crate) is_installed: bool,
@@ -247,6 +249,7 @@ impl Unit {
             charm: Rc::clone(&application.charm),
             charm_revision: application.charm_revision,
             charm_modified: application.charm_modified,
+            is_upgrade_held: false,
             has_files: false,
             is_installed: false,
             is_started: false,

@@ -29,3 +29,4 @@ mod socket;
 mod step;
 mod storage;
 mod subordinate;
+mod upgrade;

@@ -1,0 +1,7 @@
+//! Charm `rolling`, version three.
+
+mod app;
+
+fn main() -> std::process::ExitCode {
+    charms_reactive::run(&app::three())
+}
