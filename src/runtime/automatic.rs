@@ -186,6 +186,7 @@ fn sweep(dispatch: &Dispatch, endpoint: &EndpointName, manager: &dyn Manage) -> 
                 see_unit(dispatch, relation, unit, manager)?;
             }
         }
+        dispatch.see_application_silently(relation, manager)?;
     }
     Ok(())
 }
@@ -219,7 +220,7 @@ fn see_unit(
         let record = records.entry(relation.clone()).or_default();
         record.members.insert(unit.clone(), Some(facts.clone())).flatten()
     };
-    let old = old.unwrap_or_default();
+    let old = old.or_else(|| dispatch.imported_facts(relation, unit, &databag, &facts)).unwrap_or_default();
     for key in changed_keys(&old, &facts) {
         if let Some(reason) = databag.text(&key).and_then(|text| manager.problem(&key, text)) {
             dispatch.warn_once(Malformed { unit: unit.clone(), key, reason }.to_string());

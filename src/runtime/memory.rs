@@ -86,7 +86,10 @@ impl Dispatch {
     pub(crate) fn is_data_changed(&self, name: &str, data: &Value) -> bool {
         match self.memory.borrow().data.get(name) {
             None => true,
-            Some(known) => !self.is_digest_of(known, json::to_text(data).as_bytes()),
+            Some(known) => {
+                let now = digest(&json::to_text(data));
+                !self.is_digest_of(known, &now, |import, hash| import.is_of_data(hash, data))
+            }
         }
     }
 
@@ -102,14 +105,12 @@ impl Dispatch {
         let known = memory.files.get(&handler.key).and_then(|files| files.get(path)).cloned().flatten();
         match (known, content) {
             (None, None) => false,
-            (Some(known), Some(bytes)) => !self.is_digest_of(&known, &bytes),
+            (Some(known), Some(bytes)) => {
+                let now = digest_of_bytes(&bytes);
+                !self.is_digest_of(&known, &now, |import, hash| import.is_of_file(hash, &bytes))
+            }
             _ => true,
         }
-    }
-
-    /// Whether `known` was made of these bytes.
-    fn is_digest_of(&self, known: &str, bytes: &[u8]) -> bool {
-        known == digest_of_bytes(bytes)
     }
 
     /// A file as it will be when this dispatch ends well; None where it will not be there.
