@@ -7,7 +7,7 @@ use std::{fs, io};
 
 use charms_reactive_core::digest::{digest, digest_of_bytes};
 use charms_reactive_core::json;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::dispatch::Dispatch;
@@ -27,12 +27,22 @@ use crate::handler::Handler;
 /// | `files` | by handler, then by path, the digest of the file; null for one that was not there |
 /// | `done` | the handlers that ran once, and what the charm marked as done, sorted |
 /// | `leader` | by key, the digest of the leader's setting |
+/// | `secrets` | by relation and request, the URI and the digest of a secret of ours |
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Memory {
     pub(crate) data: BTreeMap<String, String>,
     pub(crate) files: BTreeMap<String, BTreeMap<PathBuf, Option<String>>>,
     pub(crate) done: BTreeSet<String>,
     pub(crate) leader: BTreeMap<String, String>,
+    pub(crate) secrets: BTreeMap<String, KnownSecret>,
+}
+
+/// A secret that we made.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct KnownSecret {
+    pub(crate) uri: String,
+    /// The digest of its content.
+    pub(crate) digest: String,
 }
 
 /// Files that were read in this dispatch, by their path.

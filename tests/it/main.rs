@@ -2,6 +2,7 @@
 
 mod effects;
 mod every_command;
+mod job_secrets;
 #[path = "../support/layout.rs"]
 mod layout;
 mod readme;
