@@ -15,6 +15,9 @@
 //! {"response_3f2a": {"answers": ["0a1b2c3d4e5f"], "reason": null, "success": true}}
 //! ```
 //!
+//! The private key travels as a Juju secret when both sides can; the request then has `secret_id`, and
+//! `client_key` is null.  To charms in Python it is plain.
+//!
 //! `job_name` stays as given; rendering makes `<job_name>-<request_id>` of it.
 //!
 //! # Source
@@ -38,6 +41,9 @@ pub use requires::{Job, PrometheusManualRequires, RequiresFlags};
 
 /// The interface's name in `metadata.yaml`.
 pub const INTERFACE: &str = "prometheus-manual";
+
+/// The fields of a job that travel as a Juju secret when both sides can.
+pub(crate) const SECRET_FIELDS: &[&str] = &["client_key"];
 
 /// How many characters of a refusal's reason are remembered and shown.
 pub const REASON_CHARS_MAX: usize = 200;

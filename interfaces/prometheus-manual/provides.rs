@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 use crate::job::{self, JobProblem};
 use crate::pem::{self, PemError, PemKind};
-use crate::{INTERFACE, JobRequest, JobResponse};
+use crate::{INTERFACE, JobRequest, JobResponse, SECRET_FIELDS};
 
 /// The side with metrics.
 ///
@@ -82,6 +82,14 @@ pub enum RegisterError {
     Pair {
         /// The job.
         name: String,
+    },
+    /// The other side's key is a Juju secret that cannot be read.
+    #[error("job `{name}`: its client key cannot be read: {reason}")]
+    Secret {
+        /// The job.
+        name: String,
+        /// What Juju says.
+        reason: String,
     },
     /// It could not be published.
     #[error(transparent)]
@@ -325,6 +333,7 @@ impl PrometheusManualProvides {
 impl Requester for PrometheusManualProvides {
     type Request = JobRequest;
     type Response = JobResponse;
+    const SECRET_FIELDS: &'static [&'static str] = SECRET_FIELDS;
 
     fn endpoint(&self) -> &Endpoint {
         &self.endpoint

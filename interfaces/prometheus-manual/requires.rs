@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::job::{self, CertificatePaths};
 use crate::provides::{RegisterError, check_request};
-use crate::{INTERFACE, JobRequest, JobResponse, REASON_CHARS_MAX};
+use crate::{INTERFACE, JobRequest, JobResponse, REASON_CHARS_MAX, SECRET_FIELDS};
 
 /// The side that scrapes.
 ///
@@ -64,6 +64,10 @@ impl Job {
 
     /// Whether Prometheus would take it, and its certificates are certificates.
     pub fn check(&self) -> Result<(), RegisterError> {
+        if let Some(reason) = self.request.secret_problem() {
+            let name = self.request.job_name.clone();
+            return Err(RegisterError::Secret { name, reason: reason.to_owned() });
+        }
         check_request(&self.request.value)
     }
 
@@ -127,6 +131,7 @@ impl PrometheusManualRequires {
 impl Responder for PrometheusManualRequires {
     type Request = JobRequest;
     type Response = JobResponse;
+    const SECRET_FIELDS: &'static [&'static str] = SECRET_FIELDS;
 
     fn endpoint(&self) -> &Endpoint {
         &self.endpoint

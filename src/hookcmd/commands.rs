@@ -1,6 +1,7 @@
 //! Hook commands with types: one method per command line that a charm needs.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use charms_reactive_core::{ApplicationName, Databag, EndpointName, RelationId, UnitName, WorkloadStatus};
 use serde_json::{Map, Value};
@@ -160,6 +161,29 @@ pub trait Commands: HookCommands {
         let goal: Goal = self.json(&Request::new("goal-state", ["--format=json"]))?;
         let stays = goal.units.into_iter().filter(|(_, unit)| unit.status != "dying");
         Ok(stays.map(|(name, _)| name).collect())
+    }
+
+    /// Makes a secret of this unit, each key with the content of a file; gives its URI.
+    fn secret_add(&mut self, files: &BTreeMap<String, PathBuf>) -> Result<String, CommandError> {
+        let request = Request::new("secret-add", ["--owner", "unit"]);
+        let pairs = files.iter().map(|(key, path)| format!("{key}#file={}", path.display()));
+        let answer = self.checked(&pairs.fold(request, Request::arg))?;
+        Ok(String::from_utf8_lossy(&answer.stdout).trim().to_owned())
+    }
+
+    /// Lets the other side of a relation read a secret.
+    fn secret_grant(&mut self, uri: &str, relation: &RelationId) -> Result<(), CommandError> {
+        self.run(&Request::new("secret-grant", [uri, "-r"]).arg(relation.to_string()))
+    }
+
+    /// What is in a secret.
+    fn secret_get(&mut self, uri: &str) -> Result<BTreeMap<String, String>, CommandError> {
+        self.json(&Request::new("secret-get", [uri, "--format=json"]))
+    }
+
+    /// Removes a secret of this unit.
+    fn secret_remove(&mut self, uri: &str) -> Result<(), CommandError> {
+        self.run(&Request::new("secret-remove", [uri]))
     }
 
     /// Everything in the unit's state.

@@ -12,7 +12,7 @@ use charms_reactive_hookcmd::commands::Party;
 use serde_json::Value;
 
 use crate::dispatch::{Dispatch, DispatchError};
-use crate::exchange::{Malformed, own_databag};
+use crate::exchange::{self, Malformed, own_databag};
 use crate::interface::Manage;
 use crate::record::{Facts, changed_keys, facts_of};
 
@@ -186,6 +186,7 @@ fn sweep(dispatch: &Dispatch, endpoint: &EndpointName, manager: &dyn Manage) -> 
                 see_unit(dispatch, relation, unit, manager)?;
             }
         }
+        dispatch.see_application_silently(relation, manager)?;
     }
     Ok(())
 }
@@ -219,7 +220,7 @@ fn see_unit(
         let record = records.entry(relation.clone()).or_default();
         record.members.insert(unit.clone(), Some(facts.clone())).flatten()
     };
-    let old = old.unwrap_or_default();
+    let old = old.or_else(|| dispatch.imported_facts(relation, unit, &databag, &facts)).unwrap_or_default();
     for key in changed_keys(&old, &facts) {
         if let Some(reason) = databag.text(&key).and_then(|text| manager.problem(&key, text)) {
             dispatch.warn_once(Malformed { unit: unit.clone(), key, reason }.to_string());
@@ -305,12 +306,14 @@ fn see_application(
 /// Forgets a relation that is gone, but not the units that left it; with the last relation of an
 /// endpoint go its facts of change.
 fn forget_relation(dispatch: &Dispatch, relation: &RelationId) {
+    exchange::forget_secrets(dispatch, relation);
     let is_last = {
         let mut records = dispatch.records.borrow_mut();
         let record = records.entry(relation.clone()).or_default();
         record.members.clear();
         record.remote.clear();
         record.own.clear();
+        record.are_secrets_taken = false;
         record.broken = true;
         let mut others = records.iter().filter(|(id, _)| id.endpoint() == relation.endpoint());
         others.all(|(_, record)| record.broken)

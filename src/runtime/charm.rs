@@ -10,6 +10,7 @@ use crate::Hook;
 use crate::condition::Condition;
 use crate::endpoint::{Endpoint, EndpointKey};
 use crate::handler::{Handler, HandlerError, Work, short_name};
+use crate::import::Import;
 use crate::interface::{Interface, Manage};
 use crate::store::Store;
 use crate::trigger::Trigger;
@@ -176,6 +177,7 @@ pub struct App {
     pub(crate) store: Store,
     pub(crate) backend: Backend,
     pub(crate) has_programs: bool,
+    pub(crate) import: Option<Rc<dyn Import>>,
 }
 
 impl App {
@@ -192,6 +194,7 @@ impl App {
             store: Store::default(),
             backend: Backend::default(),
             has_programs: false,
+            import: None,
         }
     }
 
@@ -255,6 +258,15 @@ impl App {
     #[must_use]
     pub fn external_handlers(mut self) -> Self {
         self.has_programs = true;
+        self
+    }
+
+    /// Takes over what the unit's charm kept in another framework: once, in `upgrade-charm`.
+    ///
+    /// To be left in the charm while there may be units of that charm.
+    #[must_use]
+    pub fn import(mut self, import: impl Import + 'static) -> Self {
+        self.import = Some(Rc::new(import));
         self
     }
 

@@ -3,6 +3,7 @@
 use charms_reactive_hookcmd::{CommandError, Commands as _};
 
 use crate::dispatch::{Dispatch, DispatchError};
+use crate::exchange;
 use crate::plan::Plan;
 use crate::shown::Shown;
 use crate::state::State;
@@ -26,7 +27,7 @@ impl Committed {
 /// Does everything that the dispatch planned, in an order that can be done again.
 ///
 /// First files, and what follows from them; then what Juju holds back until the dispatch ends well
-/// (relation data, ports, state); last what Juju does not hold back (statuses, the workload's version,
+/// (secrets, relation data, ports, state); last what Juju does not hold back (statuses, the workload's version,
 /// settings of the leader, the action's result).
 ///
 /// Tells whether anything changed, and what has to be saved last of all.
@@ -44,6 +45,8 @@ pub(crate) fn commit(dispatch: &Dispatch, state: &State) -> Result<Committed, Di
     for (name, work) in plan.after_files.drain(..) {
         crate::dispatch::caught(&name, work)?;
     }
+    exchange::commit_secrets(dispatch, &plan)?;
+    has_effects |= !plan.secrets.is_empty();
     let next = state.next(dispatch, &plan);
     has_effects |= next != state.saved;
     for (relation, is_application, changes) in dispatch.model.unwritten() {

@@ -12,6 +12,7 @@ use charms_reactive_hookcmd::{CommandError, HookCommands};
 use crate::context::Context;
 use crate::file::FileError;
 use crate::handler::{Handler, HandlerError};
+use crate::import::{Import, Imported};
 use crate::interface::Manage;
 use crate::memory::{FilesRead, Memory};
 use crate::model::Model;
@@ -98,6 +99,10 @@ pub(crate) struct Dispatch {
     pub(crate) memory: RefCell<Memory>,
     pub(crate) files_read: FilesRead,
     pub(crate) plan: RefCell<Plan>,
+    /// What knows the framework that the charm was written in before.
+    pub(crate) import: Option<Rc<dyn Import>>,
+    /// What was taken over in this dispatch.
+    pub(crate) imported: RefCell<Option<Imported>>,
     /// Handlers that are programs of the charm.
     pub(crate) programs: Vec<Handler>,
     /// Whether the handlers of the hook run, rather than the rounds after them.
@@ -134,6 +139,8 @@ impl Dispatch {
             memory: RefCell::default(),
             files_read: FilesRead::default(),
             plan: RefCell::default(),
+            import: None,
+            imported: RefCell::default(),
             programs: Vec::new(),
             is_hook_phase: Cell::new(false),
             managers: RefCell::default(),

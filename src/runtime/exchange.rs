@@ -28,6 +28,7 @@ mod entry;
 mod overview;
 mod requester;
 mod responder;
+mod secret;
 
 use charms_reactive_core::{Databag, RelationId, UnitName};
 use charms_reactive_hookcmd::CommandError;
@@ -41,6 +42,7 @@ pub use requester::{Answer, Requester};
 pub use responder::Responder;
 
 use entry::{is_exchange_key, note_own};
+pub(crate) use secret::{commit as commit_secrets, forget_relation as forget_secrets};
 
 use crate::dispatch::Dispatch;
 use crate::endpoint::Endpoint;

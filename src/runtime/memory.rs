@@ -7,7 +7,7 @@ use std::{fs, io};
 
 use charms_reactive_core::digest::{digest, digest_of_bytes};
 use charms_reactive_core::json;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::dispatch::Dispatch;
@@ -27,12 +27,22 @@ use crate::handler::Handler;
 /// | `files` | by handler, then by path, the digest of the file; null for one that was not there |
 /// | `done` | the handlers that ran once, and what the charm marked as done, sorted |
 /// | `leader` | by key, the digest of the leader's setting |
+/// | `secrets` | by relation and request, the URI and the digest of a secret of ours |
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Memory {
     pub(crate) data: BTreeMap<String, String>,
     pub(crate) files: BTreeMap<String, BTreeMap<PathBuf, Option<String>>>,
     pub(crate) done: BTreeSet<String>,
     pub(crate) leader: BTreeMap<String, String>,
+    pub(crate) secrets: BTreeMap<String, KnownSecret>,
+}
+
+/// A secret that we made.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct KnownSecret {
+    pub(crate) uri: String,
+    /// The digest of its content.
+    pub(crate) digest: String,
 }
 
 /// Files that were read in this dispatch, by their path.
@@ -96,7 +106,10 @@ impl Dispatch {
     pub(crate) fn is_data_changed(&self, name: &str, data: &Value) -> bool {
         match self.memory.borrow().data.get(name) {
             None => true,
-            Some(known) => !self.is_digest_of(known, json::to_text(data).as_bytes()),
+            Some(known) => {
+                let now = digest(&json::to_text(data));
+                !self.is_digest_of(known, &now, |import, hash| import.is_of_data(hash, data))
+            }
         }
     }
 
@@ -112,14 +125,12 @@ impl Dispatch {
         let known = memory.files.get(&handler.key).and_then(|files| files.get(path)).cloned().flatten();
         match (known, content) {
             (None, None) => false,
-            (Some(known), Some(bytes)) => !self.is_digest_of(&known, &bytes),
+            (Some(known), Some(bytes)) => {
+                let now = digest_of_bytes(&bytes);
+                !self.is_digest_of(&known, &now, |import, hash| import.is_of_file(hash, &bytes))
+            }
             _ => true,
         }
-    }
-
-    /// Whether `known` was made of these bytes.
-    fn is_digest_of(&self, known: &str, bytes: &[u8]) -> bool {
-        known == digest_of_bytes(bytes)
     }
 
     /// A file as it will be when this dispatch ends well; None where it will not be there.

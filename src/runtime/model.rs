@@ -30,7 +30,12 @@ struct Answers {
     /// The leader's settings, as they shall be.
     leader_settings: Option<BTreeMap<String, String>>,
     action: Option<Rc<Map<String, Value>>>,
+    /// What is in secrets, or why they cannot be read.
+    secrets: BTreeMap<String, SecretAnswer>,
 }
+
+/// What is in a secret, or why it cannot be read.
+pub(crate) type SecretAnswer = Result<Rc<BTreeMap<String, String>>, String>;
 
 /// The model as this dispatch sees it: a snapshot that fills itself.
 ///
@@ -208,6 +213,25 @@ impl Model {
         };
         self.answers.borrow_mut().leader_settings = Some(settings);
         Ok(old.as_deref().unwrap_or_default() != text)
+    }
+
+    /// What is in a secret, or why Juju does not show it to us: it is gone, or not granted.
+    ///
+    /// Every other failure is one: taken for such an answer, it would be believed for good.
+    pub(crate) fn secret(&self, uri: &str) -> Result<SecretAnswer, CommandError> {
+        if let Some(known) = self.answers.borrow().secrets.get(uri) {
+            return Ok(known.clone());
+        }
+        let answer = match self.commands().secret_get(uri) {
+            Err(CommandError::Refused { stderr, .. })
+                if stderr.contains("permission denied") || stderr.contains("not found") =>
+            {
+                Err(stderr.trim_start_matches("ERROR ").trim().to_owned())
+            }
+            answer => Ok(Rc::new(answer?)),
+        };
+        self.answers.borrow_mut().secrets.insert(uri.to_owned(), answer.clone());
+        Ok(answer)
     }
 
     /// The parameters of the running action.

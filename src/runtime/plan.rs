@@ -58,6 +58,8 @@ pub(crate) struct Plan {
     pub(crate) workload_version: Option<String>,
     /// What the leader sets for all units; an empty text removes its key.
     pub(crate) leader_settings: BTreeMap<String, String>,
+    /// Secrets by relation and request: what is to be in them; None for one to be removed.
+    pub(crate) secrets: BTreeMap<String, Option<BTreeMap<String, String>>>,
     pub(crate) results: BTreeMap<String, String>,
     pub(crate) failure: Option<String>,
 }

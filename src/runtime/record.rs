@@ -113,6 +113,9 @@ pub(crate) struct RelationRecord {
     pub(crate) is_own_forgotten: bool,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) departed: Vec<Departed>,
+    /// Every unit of the other side read secrets when our requests were published.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) are_secrets_taken: bool,
     /// The relation is gone; only its departed units are still of interest.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) broken: bool,

@@ -17,6 +17,7 @@ use crate::context::{Context, variable};
 use crate::dispatch::{Dispatch, DispatchError, caught, panic_message};
 use crate::endpoint::Endpoint;
 use crate::external;
+use crate::import;
 use crate::interface::Manage;
 use crate::leader;
 use crate::log_buffer;
@@ -89,6 +90,7 @@ pub fn dispatch(
     if app.has_programs && !dispatch.context.event.is_restricted() {
         dispatch.programs = external::discover(&dispatch.context.charm_dir);
     }
+    dispatch.import.clone_from(&app.import);
     let dispatch = Rc::new(dispatch);
     // Handlers are guarded by themselves; this is for interfaces, and for ourselves.
     let result = catch_unwind(AssertUnwindSafe(|| through(app, &dispatch)));
@@ -140,6 +142,9 @@ fn through(app: &App, dispatch: &Rc<Dispatch>) -> Result<Committed, DispatchErro
         return Ok(Committed::told());
     }
     let mut state = prepare(app, dispatch)?;
+    if state.is_first() && event == HookEvent::UpgradeCharm {
+        import::take_over(app, dispatch, &mut state)?;
+    }
     if let HookEvent::Action(name) = &event {
         return run_action(app, &mut hook, &state, name);
     }

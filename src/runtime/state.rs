@@ -25,6 +25,7 @@ const DATA: &str = "data";
 const FILES: &str = "files";
 const DONE: &str = "done";
 const LEADER: &str = "leader";
+const SECRETS: &str = "secrets";
 
 /// Before the id of a relation: the key of its record.
 const RELATION: &str = "relation/";
@@ -43,7 +44,7 @@ const KEPT: &str = "charm/";
 /// | `status` | the status that the unit is to show, as `active ready` |
 /// | `relation/ID` | what is remembered of a relation, [`RelationRecord`] |
 /// | `charm/KEY` | what the charm keeps by itself |
-/// | `data`, `files`, `done`, `leader` | what is remembered by name, [`crate::memory::Memory`] |
+/// | `data`, `files`, `done`, `leader`, `secrets` | what is remembered by name, [`crate::memory::Memory`] |
 ///
 /// Keys that are not known are left alone: a later revision may have written them.
 pub(crate) struct State {
@@ -76,6 +77,7 @@ impl State {
             files: saved.get(FILES).map_or_else(BTreeMap::new, |text| parsed(FILES, text)),
             done: saved.get(DONE).map_or_else(BTreeSet::new, |text| parsed(DONE, text)),
             leader: saved.get(LEADER).map_or_else(BTreeMap::new, |text| parsed(LEADER, text)),
+            secrets: saved.get(SECRETS).map_or_else(BTreeMap::new, |text| parsed(SECRETS, text)),
         };
         let config = saved.get(CONFIG).map(|text| parsed(CONFIG, text));
         Ok(Self { store, saved, config })
@@ -122,6 +124,7 @@ impl State {
         keep(&mut next, FILES, memory.files.is_empty(), &memory.files);
         keep(&mut next, DONE, memory.done.is_empty(), &memory.done);
         keep(&mut next, LEADER, memory.leader.is_empty(), &memory.leader);
+        keep(&mut next, SECRETS, memory.secrets.is_empty(), &memory.secrets);
         for (key, text) in dispatch.kept.borrow().iter() {
             next.insert(format!("{KEPT}{key}"), text.clone());
         }

@@ -6,6 +6,7 @@ mod cost;
 mod debugging;
 mod effects;
 mod every_command;
+mod job_secrets;
 #[path = "../support/layout.rs"]
 mod layout;
 #[path = "../support/backends.rs"]

@@ -9,6 +9,7 @@ use charms_reactive_hookcmd::commands::Party;
 use serde::Deserialize as _;
 use serde_json::{Map, Value};
 
+use super::secret::TAKES_SECRETS;
 use super::{ExchangeError, Message, Response};
 use crate::dispatch::Dispatch;
 use crate::relation::Relation;
@@ -91,9 +92,16 @@ pub struct Entry<T> {
     pub value: T,
     /// The digest of its text.
     pub(crate) digest: String,
+    /// Why its secret fields cannot be read.
+    pub(crate) secret_problem: Option<String>,
 }
 
 impl<T> Entry<T> {
+    /// Why fields of it that are secret could not be read; they are missing then.
+    pub fn secret_problem(&self) -> Option<&str> {
+        self.secret_problem.as_deref()
+    }
+
     /// Whether this unit published it.
     pub fn is_created(&self) -> bool {
         self.unit == self.relation.dispatch.context.unit
@@ -160,14 +168,17 @@ impl fmt::Display for Malformed {
 
 /// Whether a key belongs to a request or a response.
 pub(crate) fn is_exchange_key(key: &str) -> bool {
-    key.starts_with(REQUEST) || key.starts_with(RESPONSE)
+    key.starts_with(REQUEST) || key.starts_with(RESPONSE) || key == TAKES_SECRETS
 }
 
-/// The text of a request.
-pub(crate) fn request_text<T: Message>(id: &RequestId, request: &T) -> Result<String, ExchangeError> {
+/// A request as it is on the wire.
+pub(crate) fn request_object<T: Message>(
+    id: &RequestId,
+    request: &T,
+) -> Result<Map<String, Value>, ExchangeError> {
     let mut object = object_of(&id.request_key(), request)?;
     object.insert(REQUEST_ID.to_owned(), id.as_str().into());
-    Ok(json::to_text(&object.into()))
+    Ok(object)
 }
 
 /// The text of a response to requests with these digests.
@@ -206,7 +217,7 @@ pub(crate) fn parse_response<T: Message>(text: &str) -> Result<(T, Option<Vec<St
     Ok((from_object(object)?, answers))
 }
 
-fn parse_object(text: &str) -> Result<Map<String, Value>, String> {
+pub(crate) fn parse_object(text: &str) -> Result<Map<String, Value>, String> {
     match serde_json::from_str(text) {
         Ok(Value::Object(object)) => Ok(object),
         Ok(Value::Null) => Err("found null, expected a JSON object".to_owned()),
@@ -216,7 +227,7 @@ fn parse_object(text: &str) -> Result<Map<String, Value>, String> {
     }
 }
 
-fn from_object<T: Message>(object: Map<String, Value>) -> Result<T, String> {
+pub(crate) fn from_object<T: Message>(object: Map<String, Value>) -> Result<T, String> {
     serde_json::from_value(object.into()).map_err(|error| error.to_string())
 }
 
@@ -324,7 +335,7 @@ mod tests {
     fn a_request_is_written_as_python_writes_it() {
         let id = RequestId::parse("x").expect("a valid id");
         let job = Job { job_name: "a".to_owned(), ca_cert: None };
-        let text = request_text(&id, &job).expect("an object");
+        let text = json::to_text(&request_object(&id, &job).expect("an object").into());
         assert_eq!(text, r#"{"ca_cert": null, "job_name": "a", "request_id": "x"}"#);
         assert_eq!(parse_request::<Job>(&id, &text), Ok(job));
     }

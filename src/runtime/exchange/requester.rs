@@ -3,11 +3,10 @@
 use charms_reactive_core::digest::digest;
 use charms_reactive_core::{RelationId, UnitName};
 
-use super::entry::{
-    REQUEST, RESPONSE, ResponseNote, note_response, parse_response, request_text, requests_in,
-};
+use super::entry::{REQUEST, RESPONSE, ResponseNote, note_response, parse_response, requests_in};
 use super::{
     Entry, ExchangeError, Malformed, Message, RequestId, Response, own_databag, publish, records, remembered,
+    secret,
 };
 use crate::endpoint::Endpoint;
 use crate::relation::Relation;
@@ -46,6 +45,10 @@ pub trait Requester {
     /// What is answered.
     type Response: Response;
 
+    /// The fields of a request that travel as a Juju secret when both sides can.  In what a unit reads of
+    /// its own requests they are then missing.
+    const SECRET_FIELDS: &'static [&'static str] = &[];
+
     /// The endpoint it asks on.
     fn endpoint(&self) -> &Endpoint;
 
@@ -70,10 +73,18 @@ pub trait Requester {
         id: RequestId,
         request: Self::Request,
     ) -> Result<Entry<Self::Request>, ExchangeError> {
-        let text = request_text(&id, &request)?;
+        let dispatch = &self.endpoint().dispatch;
+        let text =
+            secret::request_text(dispatch, relation.relation_id(), &id, &request, Self::SECRET_FIELDS)?;
         publish(relation, &id.request_key(), &text)?;
-        let unit = self.endpoint().dispatch.context.unit.clone();
-        Ok(Entry { id, relation: relation.clone(), unit, value: request, digest: digest(&text) })
+        Ok(Entry {
+            id,
+            relation: relation.clone(),
+            unit: dispatch.context.unit.clone(),
+            value: request,
+            digest: digest(&text),
+            secret_problem: None,
+        })
     }
 
     /// Replaces the first request of this relation that `matches`, or publishes a new one.
@@ -93,6 +104,7 @@ pub trait Requester {
 
     /// Takes a request back.
     fn withdraw(&self, request: &Entry<Self::Request>) -> Result<(), ExchangeError> {
+        secret::forget(&self.endpoint().dispatch, request.relation.relation_id(), &request.id);
         Ok(publish(&request.relation, &request.id.request_key(), "")?)
     }
 
@@ -120,6 +132,7 @@ pub trait Requester {
             unit: unit.clone(),
             value,
             digest,
+            secret_problem: None,
         });
         Ok(entries.collect())
     }
@@ -166,6 +179,7 @@ pub trait Requester {
                             unit: unit.unit_name().clone(),
                             value,
                             digest: digest(text),
+                            secret_problem: None,
                         });
                     }
                 }
@@ -237,6 +251,9 @@ pub trait Requester {
     fn manage_requester_flags(&self) -> Result<(), ExchangeError> {
         let endpoint = self.endpoint();
         let mut unanswered: Vec<(RelationId, String)> = Vec::new();
+        for (relation, _) in records(endpoint)? {
+            secret::adapt::<Self::Request>(&endpoint.dispatch, &relation, Self::SECRET_FIELDS)?;
+        }
         for (relation, record) in records(endpoint)? {
             let ids = record.own.keys().filter_map(|key| key.strip_prefix(REQUEST));
             unanswered.extend(ids.map(|id| (relation.clone(), id.to_owned())));

@@ -8,6 +8,7 @@ use super::entry::{
 };
 use super::{
     Entry, ExchangeError, Malformed, Message, RequestId, Response, own_databag, publish, records, remembered,
+    secret,
 };
 use crate::endpoint::Endpoint;
 use crate::record::{Fact, RelationRecord};
@@ -29,6 +30,9 @@ pub trait Responder {
     type Request: Message;
     /// What is answered.
     type Response: Response;
+
+    /// The fields of a request that travel as a Juju secret when both sides can.
+    const SECRET_FIELDS: &'static [&'static str] = &[];
 
     /// The endpoint it answers on.
     fn endpoint(&self) -> &Endpoint;
@@ -95,6 +99,9 @@ pub trait Responder {
     fn manage_responder_flags(&self) -> Result<(), ExchangeError> {
         let endpoint = self.endpoint();
         for (relation, record) in records(endpoint)? {
+            if !Self::SECRET_FIELDS.is_empty() {
+                secret::offer(&endpoint.dispatch, &relation)?;
+            }
             let asked = asked(endpoint, &relation, note_request::<Self::Request>)?;
             for key in record.own.keys() {
                 let Some(id) = key.strip_prefix(RESPONSE) else { continue };
@@ -121,13 +128,22 @@ pub trait Responder {
                 skipped.extend(malformed);
                 for (id, value, digest) in requests {
                     // The first unit's counts.
-                    of_relation.entry(id.clone()).or_insert_with(|| Entry {
-                        id,
+                    if of_relation.contains_key(&id) {
+                        continue;
+                    }
+                    let databag = unit.received_raw()?;
+                    let text = databag.text(&id.request_key()).unwrap_or_default();
+                    let (value, secret_problem) =
+                        secret::resolved(&relation.dispatch, text, value, Self::SECRET_FIELDS)?;
+                    let entry = Entry {
+                        id: id.clone(),
                         relation: relation.clone(),
                         unit: unit.unit_name().clone(),
                         value,
                         digest,
-                    });
+                        secret_problem,
+                    };
+                    of_relation.insert(id, entry);
                 }
             }
             all.extend(of_relation.into_values());

@@ -17,6 +17,7 @@ const FLOORS: &[(&str, &[&str])] = &[
         "charms-reactive-runtime",
         &["charms-reactive-core", "charms-reactive-hookcmd", "charms-reactive-waiters"],
     ),
+    ("charms-reactive-import", &["charms-reactive-core", "charms-reactive-runtime"]),
     ("charms-reactive-sim", &["charms-reactive-core", "charms-reactive-hookcmd"]),
     (
         "charms-reactive",
@@ -31,6 +32,8 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("prometheus-manual", &["charms-reactive-core", "charms-reactive-runtime"]),
     ("prometheus-scrape-jobs", &["charms-reactive", "prometheus-manual"]),
     ("charms-reactive-cli", &["charms-reactive-core", "charms-reactive-hookcmd", "charms-reactive-sim"]),
+    // A charm of the tests with SQLite, apart from those without.
+    ("charms-reactive-tests-import", &["charms-reactive", "charms-reactive-import"]),
     // The roof: sees all, seen by none.
     (ROOF, &[]),
 ];

@@ -1,0 +1,1 @@
+"""The interface between the units of the charm."""
