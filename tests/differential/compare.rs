@@ -75,7 +75,7 @@ impl Dispatch<'_> {
     }
 
     /// Whether a handler for hooks ran, before the first round, that does such an operation.
-    fn has_run_in_hook(&self, operation: &str) -> bool {
+    pub(crate) fn has_run_in_hook(&self, operation: &str) -> bool {
         let of_hooks = self.program.handlers.iter().filter(|handler| !handler.hooks.is_empty());
         let mut ran = of_hooks.filter(|handler| entry(&self.rust.log, &handler.name).is_some());
         ran.any(|handler| handler.operations.iter().any(|done| done[0] == *operation))
@@ -245,11 +245,12 @@ fn changed(
         }
     }
     for key in foreseen[1].difference(&foreseen[0]) {
-        let difference = memory.why_changed_in_rust(dispatch, endpoint, key, observations[1]);
+        let why = memory.why_changed_in_rust(dispatch, endpoint, key, observations[1]);
+        let difference = why.ok_or_else(|| format!("`{key}` of {endpoint} has changed in Rust only"))?;
         dispatch.count(difference);
     }
-    if foreseen[0].difference(&foreseen[1]).next().is_some() {
-        dispatch.count(Difference::Remembered);
+    if let Some(key) = foreseen[0].difference(&foreseen[1]).next() {
+        return Err(format!("`{key}` of {endpoint} has changed in Python only"));
     }
     if foreseen[0].is_empty() || foreseen[1].is_empty() {
         remove(python, &handler);

@@ -42,12 +42,8 @@ differences! {
     StatusPlan = "status-plan",
     /// Python orders units and relations as texts.
     NumericOrder = "numeric-order",
-    /// Python reads all units in hooks of their endpoint, we the one that the hook is about.
-    Remembered = "remembered",
     /// Python does not see that a key is gone.
     RemovedKeys = "removed-keys",
-    /// Python does not see that a unit has come back.
-    Rejoin = "rejoin",
     /// Python compares values, we compare texts.
     ChangedByText = "changed-by-text",
     /// Python does not look at data of applications.

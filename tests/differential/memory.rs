@@ -139,32 +139,31 @@ impl Memory {
         endpoint: &str,
         key: &str,
         observation: &Value,
-    ) -> Difference {
+    ) -> Option<Difference> {
         if Self::remote_seen_by_rust(dispatch, endpoint, observation).is_some() {
-            return Difference::ChangedApplication;
+            return Some(Difference::ChangedApplication);
         }
         for Observed { relation, unit, raw } in self.seen_by_rust(dispatch, endpoint, observation) {
             let facts = self.facts.get(&(relation.clone(), unit.clone()));
             let Some(text) = raw.get(key) else {
                 if facts.is_some_and(|facts| facts.contains_key(key)) {
-                    return Difference::RemovedKeys;
+                    return Some(Difference::RemovedKeys);
                 }
                 continue;
             };
             let hash = self.hashes.get(&(relation, unit, key.to_owned()));
             match (facts, hash) {
                 (Some(facts), Some(hash)) if hash != text && facts.get(key) != Some(text) => {
-                    return Difference::ChangedByText;
+                    return Some(Difference::ChangedByText);
                 }
                 (Some(facts), Some(hash)) if hash == text && !facts.contains_key(key) => {
                     // It was gone, which Python did not see either.
-                    return Difference::RemovedKeys;
+                    return Some(Difference::RemovedKeys);
                 }
-                (None, Some(_)) => return Difference::Rejoin,
                 _ => {}
             }
         }
-        Difference::Remembered
+        None
     }
 
     /// Takes in what the twins have seen, if it was kept.

@@ -219,7 +219,12 @@ fn compare_own_requests(dispatch: &mut Dispatch<'_>, mut python: Vec<Value>, mut
         for field in ["id", "name", "data"] {
             same(field, &python[field], &rust[field])?;
         }
-        if python["answer"] != rust["answer"] {
+        if python["answer"].is_null() && dispatch.has_run_in_hook("ask") {
+            // Python forgets the answer when it asks again, until the next dispatch.
+            if !rust["answer"].is_null() {
+                dispatch.count(Difference::FlagsFollow);
+            }
+        } else if python["answer"] != rust["answer"] {
             if !list(&rust["answers"]).contains(&python["answer"]) {
                 return Err(format!("the answer to {} is {} in Python, {}", rust["id"], python["answer"], rust["answers"]));
             }
