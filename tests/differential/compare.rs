@@ -318,7 +318,12 @@ fn leadership(dispatch: &mut Dispatch<'_>, observation: &Value, logs: [&mut Vec<
 fn requests(dispatch: &mut Dispatch<'_>, observations: [&Value; 2], logs: [&mut Vec<Value>; 2]) -> Check {
     let [python, rust] = logs;
     let flags = |side: usize| -> BTreeSet<&str> {
-        observations[side]["pattern_flags"].as_array().into_iter().flatten().filter_map(Value::as_str).collect()
+        observations[side]["pattern_flags"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect()
     };
     let (of_python, of_rust) = (flags(0), flags(1));
     let outdated = outdated(observations[0]);
@@ -326,7 +331,9 @@ fn requests(dispatch: &mut Dispatch<'_>, observations: [&Value; 2], logs: [&mut 
         let is_vacuous = is_without_requests(observations[1]) && *flag == "endpoint.ask.all_responses";
         let difference = match *flag {
             _ if is_vacuous && of_python.contains(flag) => Difference::Vacuous,
-            "endpoint.ask.all_responses" | "endpoint.ask.has_responses" if dispatch.has_run_in_hook("ask") => {
+            "endpoint.ask.all_responses" | "endpoint.ask.has_responses"
+                if dispatch.has_run_in_hook("ask") =>
+            {
                 Difference::FlagsFollow
             }
             "endpoint.tell.new_requests" if !outdated.is_empty() => Difference::AnswersCurrent,
@@ -534,7 +541,9 @@ fn compare_statuses(dispatch: &mut Dispatch<'_>) -> Check {
     {
         return Err(format!("Python shows {:?}, expected {last:?}", dispatch.python.status));
     }
-    let severity = |status: &str| ["active", "maintenance", "waiting", "blocked"].iter().position(|known| *known == status);
+    let severity = |status: &str| {
+        ["active", "maintenance", "waiting", "blocked"].iter().position(|known| *known == status)
+    };
     // Of equals the last.
     let worst = rust.iter().max_by_key(|(status, _)| severity(status));
     if let Some(worst) = worst.filter(|_| dispatch.is_committed())

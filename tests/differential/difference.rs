@@ -83,3 +83,15 @@ impl fmt::Display for Difference {
         f.write_str(self.name())
     }
 }
+
+#[test]
+fn every_difference_is_documented() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/differences.md");
+    let page = std::fs::read_to_string(page).expect("the page");
+    let missing: Vec<&str> = Difference::ALL
+        .iter()
+        .map(|difference| difference.name())
+        .filter(|name| !page.contains(&format!("<a id=\"{name}\"></a>")))
+        .collect();
+    assert!(missing.is_empty(), "docs/differences.md does not have {missing:?}");
+}

@@ -60,7 +60,9 @@ impl Player {
         let (python, rust) = match start {
             Start::Cold => (CharmSource::Folder(python), CharmSource::Folder(rust)),
             Start::Warm => {
-                let run = |commands: Box<dyn HookCommands>, environment: &Environment| dispatch(commands, environment);
+                let run = |commands: Box<dyn HookCommands>, environment: &Environment| {
+                    dispatch(commands, environment)
+                };
                 let rust = InProcess::from_folder(&rust, run).files(&rust);
                 let python = self.server.charm(&python, Rc::clone(&errors));
                 (CharmSource::InProcess(python), CharmSource::InProcess(rust))

@@ -13,8 +13,9 @@
 
 mod compare;
 mod difference;
+mod found;
 #[path = "../charms/twin-rust/kit.rs"]
-mod kit;
+pub mod kit;
 mod layout;
 mod memory;
 mod observation;
@@ -24,11 +25,11 @@ mod random;
 mod sequence;
 mod shrink;
 #[path = "../charms/twin-rust/twin.rs"]
-mod twin;
+pub mod twin;
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::difference::{Counts, Difference};
 use crate::layout::{Player, Start};
@@ -81,8 +82,11 @@ fn twins_do_the_same() {
     if let Some(sequence) = failure.into_inner().expect("no worker panicked") {
         panic!("{}", shrink::shrink(&Player::new(), sequence));
     }
-    let dead: Vec<&str> =
-        Difference::ALL.iter().filter(|known| !counts.contains_key(known)).map(|known| known.name()).collect();
+    let dead: Vec<&str> = Difference::ALL
+        .iter()
+        .filter(|known| !counts.contains_key(known))
+        .map(|known| known.name())
+        .collect();
     assert!(dead.is_empty() || count < SEQUENCES, "differences that no sequence showed: {dead:?}");
 }
 
@@ -93,7 +97,8 @@ fn a_warm_start_is_a_cold_one() {
     let player = Player::new();
     for seed in COLD_SEEDS {
         let sequence = Sequence::draw(seed);
-        let (warm, cold) = (player.play_with(&sequence, Start::Warm), player.play_with(&sequence, Start::Cold));
+        let (warm, cold) =
+            (player.play_with(&sequence, Start::Warm), player.play_with(&sequence, Start::Cold));
         for played in [&warm, &cold] {
             assert!(played.mismatch.is_none(), "seed {seed}: {:?}\n{}", played.mismatch, played.transcripts);
         }

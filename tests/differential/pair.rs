@@ -99,12 +99,20 @@ impl Side {
     /// The number of the relation between a partner and the twin, of several the one at `position`.
     fn relation_of(&self, partner: &str, position: &str) -> Option<u32> {
         let of_partner = RELATIONS.iter().filter(|(_, other)| other.split(':').next() == Some(partner));
-        let all: Vec<u32> = of_partner.filter_map(|(own, other)| self.sim.relation_between(own, other)).collect();
+        let all: Vec<u32> =
+            of_partner.filter_map(|(own, other)| self.sim.relation_between(own, other)).collect();
         let position: usize = position.parse().expect("a number");
         all.get(position % all.len().max(1)).copied()
     }
 
-    fn write(&mut self, party: &Party, partner: &str, position: &str, key: &str, text: &str) -> Result<(), SimError> {
+    fn write(
+        &mut self,
+        party: &Party,
+        partner: &str,
+        position: &str,
+        key: &str,
+        text: &str,
+    ) -> Result<(), SimError> {
         let Some(relation) = self.relation_of(partner, position) else { return Ok(()) };
         let key = key.replace("RELATION", &relation.to_string());
         self.sim.operator().write_databag(relation, party, &key, text)

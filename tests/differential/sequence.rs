@@ -61,7 +61,8 @@ pub(crate) const RELATIONS: [(&str, &str); 8] = [
     ("twin:tell", "other-asker:job"),
 ];
 
-pub(crate) const PARTNERS: [&str; 6] = ["alpha", "beta", "answerer", "other-answerer", "asker", "other-asker"];
+pub(crate) const PARTNERS: [&str; 6] =
+    ["alpha", "beta", "answerer", "other-answerer", "asker", "other-asker"];
 
 /// The first unit of each partner, so that texts and numbers are ordered differently.
 pub(crate) const FIRST_UNIT: u32 = 9;
@@ -123,10 +124,7 @@ const TEXTS: [&str; 22] = [
 const SAME_TEXTS: [[&str; 2]; 4] = [
     ["one", "\"one\""],
     ["größe", "\"gr\\u00f6\\u00dfe\""],
-    [
-        "{\"b\": [1, {\"ü\": null}], \"a\": \"é\"}",
-        "{\"a\":\"\\u00e9\",\"b\":[1,{\"\\u00fc\":null}]}",
-    ],
+    ["{\"b\": [1, {\"ü\": null}], \"a\": \"é\"}", "{\"a\":\"\\u00e9\",\"b\":[1,{\"\\u00fc\":null}]}"],
     [" 7 ", "7"],
 ];
 
@@ -210,8 +208,8 @@ impl World {
                 self.remove_unit("twin", random).map_or(nothing, Event::RemoveUnit)
             }
             52..62 => {
-                let flags =
-                    (0..=random.index(3)).map(|_| format!("{}{}", random.one(&["+", "+", "-"]), random.one(&FLAGS)));
+                let flags = (0..=random.index(3))
+                    .map(|_| format!("{}{}", random.one(&["+", "+", "-"]), random.one(&FLAGS)));
                 configure("apply", &flags.collect::<Vec<_>>().join(" "))
             }
             62..64 => configure("text", &draw_text(random)),
