@@ -75,7 +75,7 @@ impl Dispatch<'_> {
     }
 
     /// Whether a handler for hooks ran, before the first round, that does such an operation.
-    fn has_run_in_hook(&self, operation: &str) -> bool {
+    pub(crate) fn has_run_in_hook(&self, operation: &str) -> bool {
         let of_hooks = self.program.handlers.iter().filter(|handler| !handler.hooks.is_empty());
         let mut ran = of_hooks.filter(|handler| entry(&self.rust.log, &handler.name).is_some());
         ran.any(|handler| handler.operations.iter().any(|done| done[0] == *operation))
@@ -245,11 +245,12 @@ fn changed(
         }
     }
     for key in foreseen[1].difference(&foreseen[0]) {
-        let difference = memory.why_changed_in_rust(dispatch, endpoint, key, observations[1]);
+        let why = memory.why_changed_in_rust(dispatch, endpoint, key, observations[1]);
+        let difference = why.ok_or_else(|| format!("`{key}` of {endpoint} has changed in Rust only"))?;
         dispatch.count(difference);
     }
-    if foreseen[0].difference(&foreseen[1]).next().is_some() {
-        dispatch.count(Difference::Remembered);
+    if let Some(key) = foreseen[0].difference(&foreseen[1]).next() {
+        return Err(format!("`{key}` of {endpoint} has changed in Python only"));
     }
     if foreseen[0].is_empty() || foreseen[1].is_empty() {
         remove(python, &handler);
@@ -317,7 +318,12 @@ fn leadership(dispatch: &mut Dispatch<'_>, observation: &Value, logs: [&mut Vec<
 fn requests(dispatch: &mut Dispatch<'_>, observations: [&Value; 2], logs: [&mut Vec<Value>; 2]) -> Check {
     let [python, rust] = logs;
     let flags = |side: usize| -> BTreeSet<&str> {
-        observations[side]["pattern_flags"].as_array().into_iter().flatten().filter_map(Value::as_str).collect()
+        observations[side]["pattern_flags"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect()
     };
     let (of_python, of_rust) = (flags(0), flags(1));
     let outdated = outdated(observations[0]);
@@ -325,7 +331,9 @@ fn requests(dispatch: &mut Dispatch<'_>, observations: [&Value; 2], logs: [&mut 
         let is_vacuous = is_without_requests(observations[1]) && *flag == "endpoint.ask.all_responses";
         let difference = match *flag {
             _ if is_vacuous && of_python.contains(flag) => Difference::Vacuous,
-            "endpoint.ask.all_responses" | "endpoint.ask.has_responses" if dispatch.has_run_in_hook("ask") => {
+            "endpoint.ask.all_responses" | "endpoint.ask.has_responses"
+                if dispatch.has_run_in_hook("ask") =>
+            {
                 Difference::FlagsFollow
             }
             "endpoint.tell.new_requests" if !outdated.is_empty() => Difference::AnswersCurrent,
@@ -533,7 +541,9 @@ fn compare_statuses(dispatch: &mut Dispatch<'_>) -> Check {
     {
         return Err(format!("Python shows {:?}, expected {last:?}", dispatch.python.status));
     }
-    let severity = |status: &str| ["active", "maintenance", "waiting", "blocked"].iter().position(|known| *known == status);
+    let severity = |status: &str| {
+        ["active", "maintenance", "waiting", "blocked"].iter().position(|known| *known == status)
+    };
     // Of equals the last.
     let worst = rust.iter().max_by_key(|(status, _)| severity(status));
     if let Some(worst) = worst.filter(|_| dispatch.is_committed())

@@ -42,12 +42,8 @@ differences! {
     StatusPlan = "status-plan",
     /// Python orders units and relations as texts.
     NumericOrder = "numeric-order",
-    /// Python reads all units in hooks of their endpoint, we the one that the hook is about.
-    Remembered = "remembered",
     /// Python does not see that a key is gone.
     RemovedKeys = "removed-keys",
-    /// Python does not see that a unit has come back.
-    Rejoin = "rejoin",
     /// Python compares values, we compare texts.
     ChangedByText = "changed-by-text",
     /// Python does not look at data of applications.
@@ -86,4 +82,16 @@ impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
+}
+
+#[test]
+fn every_difference_is_documented() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/differences.md");
+    let page = std::fs::read_to_string(page).expect("the page");
+    let missing: Vec<&str> = Difference::ALL
+        .iter()
+        .map(|difference| difference.name())
+        .filter(|name| !page.contains(&format!("<a id=\"{name}\"></a>")))
+        .collect();
+    assert!(missing.is_empty(), "docs/differences.md does not have {missing:?}");
 }

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use crate::compare::Mismatch;
 use crate::difference::{Counts, Difference};
-use crate::pair::{Pair, Side};
+use crate::pair::{Pair, Seen, Side};
 use crate::python::Server;
 use crate::sequence::Sequence;
 use crate::twin;
@@ -23,10 +23,20 @@ use crate::twin;
 pub(crate) struct Played {
     pub(crate) mismatch: Option<Mismatch>,
     pub(crate) counts: Counts,
-    pub(crate) dispatches: usize,
+    pub(crate) history: Vec<[Seen; 2]>,
+    pub(crate) commands_of_python: Vec<String>,
     pub(crate) ended_by: Option<Difference>,
     /// What was said; only where there is a mismatch.
     pub(crate) transcripts: String,
+}
+
+/// How dispatches are started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Start {
+    /// In this process, and in a child of the server.
+    Warm,
+    /// As the programs that Juju would run.
+    Cold,
 }
 
 /// Plays sequences, with a server for the twin in Python.
@@ -40,30 +50,38 @@ impl Player {
     }
 
     pub(crate) fn play(&self, sequence: &Sequence) -> Played {
+        self.play_with(sequence, Start::Warm)
+    }
+
+    pub(crate) fn play_with(&self, sequence: &Sequence, start: Start) -> Played {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let errors = Rc::new(RefCell::new(String::new()));
-        let charm = lay_out_python(&folder, sequence);
-        let charm = self.server.charm(&charm, Rc::clone(&errors));
-        let python =
-            Side::new(&folder.path().join("p"), true, CharmSource::InProcess(charm), errors, sequence.seed);
-        let charm = lay_out_rust(&folder, sequence);
-        let run = |commands: Box<dyn HookCommands>, environment: &Environment| dispatch(commands, environment);
-        let charm = InProcess::from_folder(&charm, run).files(&charm);
-        let rust = Side::new(
-            &folder.path().join("r"),
-            false,
-            CharmSource::InProcess(charm),
-            Rc::default(),
-            sequence.seed,
-        );
+        let (python, rust) = (lay_out_python(&folder, sequence), lay_out_rust(&folder, sequence));
+        let (python, rust) = match start {
+            Start::Cold => (CharmSource::Folder(python), CharmSource::Folder(rust)),
+            Start::Warm => {
+                let run = |commands: Box<dyn HookCommands>, environment: &Environment| {
+                    dispatch(commands, environment)
+                };
+                let rust = InProcess::from_folder(&rust, run).files(&rust);
+                let python = self.server.charm(&python, Rc::clone(&errors));
+                (CharmSource::InProcess(python), CharmSource::InProcess(rust))
+            }
+        };
+        let python = Side::new(&folder.path().join("p"), true, python, errors, sequence.seed);
+        let rust = Side::new(&folder.path().join("r"), false, rust, Rc::default(), sequence.seed);
         let mut pair = Pair::new(python, rust, sequence);
         let mismatch = pair.play(&sequence.events).err();
+        // The folder has another name each time.
+        let place = folder.path().to_string_lossy();
+        let commands = pair.commands_of_python().iter().map(|text| text.replace(&*place, "FOLDER")).collect();
         Played {
             transcripts: mismatch.as_ref().map_or_else(String::new, |_| pair.transcripts()),
             mismatch,
             counts: pair.counts().clone(),
-            dispatches: pair.dispatches,
+            commands_of_python: commands,
             ended_by: pair.ended_by,
+            history: pair.history,
         }
     }
 }
@@ -100,6 +118,7 @@ pub(crate) fn lay_out_rust(folder: &TempDir, sequence: &Sequence) -> PathBuf {
     for file in ["metadata.yaml", "config.yaml"] {
         fs::copy(charm.join(file), target.join(file)).expect("a file of the charm");
     }
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_twin-charm"), target.join("dispatch")).expect("a link");
     write_program(&target, sequence);
     target
 }

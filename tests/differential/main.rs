@@ -13,8 +13,9 @@
 
 mod compare;
 mod difference;
+mod found;
 #[path = "../charms/twin-rust/kit.rs"]
-mod kit;
+pub mod kit;
 mod layout;
 mod memory;
 mod observation;
@@ -24,18 +25,21 @@ mod random;
 mod sequence;
 mod shrink;
 #[path = "../charms/twin-rust/twin.rs"]
-mod twin;
+pub mod twin;
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::difference::{Counts, Difference};
-use crate::layout::Player;
+use crate::layout::{Player, Start};
 use crate::sequence::Sequence;
 
 /// How many sequences are played where nobody says otherwise.
 const SEQUENCES: u64 = 600;
+
+/// The sequences that are played without the shortcut.
+const COLD_SEEDS: [u64; 2] = [2, 3];
 
 /// How many at a time.
 const WORKERS: usize = 2;
@@ -65,7 +69,7 @@ fn twins_do_the_same() {
                     for (difference, count) in played.counts {
                         *totals.0.entry(difference).or_default() += count;
                     }
-                    *totals.1.entry("dispatches").or_default() += played.dispatches;
+                    *totals.1.entry("dispatches").or_default() += played.history.len();
                     if let Some(difference) = played.ended_by {
                         *totals.1.entry(difference.name()).or_default() += 1;
                     }
@@ -78,9 +82,33 @@ fn twins_do_the_same() {
     if let Some(sequence) = failure.into_inner().expect("no worker panicked") {
         panic!("{}", shrink::shrink(&Player::new(), sequence));
     }
-    let dead: Vec<&str> =
-        Difference::ALL.iter().filter(|known| !counts.contains_key(known)).map(|known| known.name()).collect();
+    let dead: Vec<&str> = Difference::ALL
+        .iter()
+        .filter(|known| !counts.contains_key(known))
+        .map(|known| known.name())
+        .collect();
     assert!(dead.is_empty() || count < SEQUENCES, "differences that no sequence showed: {dead:?}");
+}
+
+/// The shortcut that makes many sequences possible changes nothing: dispatches come to the same when each is
+/// a process of its own, which runs each hook command as a process.
+#[test]
+fn a_warm_start_is_a_cold_one() {
+    let player = Player::new();
+    for seed in COLD_SEEDS {
+        let sequence = Sequence::draw(seed);
+        let (warm, cold) =
+            (player.play_with(&sequence, Start::Warm), player.play_with(&sequence, Start::Cold));
+        for played in [&warm, &cold] {
+            assert!(played.mismatch.is_none(), "seed {seed}: {:?}\n{}", played.mismatch, played.transcripts);
+        }
+        assert!(warm.history.len() > 5, "seed {seed} draws a short sequence");
+        for (warm, cold) in warm.commands_of_python.iter().zip(&cold.commands_of_python) {
+            assert_eq!(warm, cold, "seed {seed}");
+        }
+        assert_eq!(warm.commands_of_python.len(), cold.commands_of_python.len(), "seed {seed}");
+        assert_eq!(warm.history, cold.history, "seed {seed}");
+    }
 }
 
 #[expect(clippy::print_stdout, reason = "what was recognised, for whoever looks")]

@@ -106,7 +106,11 @@ impl Memory {
     }
 
     /// The databag of the other application, in a hook that is about it.
-    fn remote_seen_by_rust(dispatch: &Dispatch<'_>, endpoint: &str, observation: &Value) -> Option<(String, Texts)> {
+    fn remote_seen_by_rust(
+        dispatch: &Dispatch<'_>,
+        endpoint: &str,
+        observation: &Value,
+    ) -> Option<(String, Texts)> {
         let is_about = dispatch.is_own(endpoint, "changed") && dispatch.due.remote_unit.is_none();
         let relation = own_relation(dispatch, endpoint).filter(|_| is_about)?;
         let relations = observation["endpoints"][endpoint]["relations"].as_array().into_iter().flatten();
@@ -139,32 +143,31 @@ impl Memory {
         endpoint: &str,
         key: &str,
         observation: &Value,
-    ) -> Difference {
+    ) -> Option<Difference> {
         if Self::remote_seen_by_rust(dispatch, endpoint, observation).is_some() {
-            return Difference::ChangedApplication;
+            return Some(Difference::ChangedApplication);
         }
         for Observed { relation, unit, raw } in self.seen_by_rust(dispatch, endpoint, observation) {
             let facts = self.facts.get(&(relation.clone(), unit.clone()));
             let Some(text) = raw.get(key) else {
                 if facts.is_some_and(|facts| facts.contains_key(key)) {
-                    return Difference::RemovedKeys;
+                    return Some(Difference::RemovedKeys);
                 }
                 continue;
             };
             let hash = self.hashes.get(&(relation, unit, key.to_owned()));
             match (facts, hash) {
                 (Some(facts), Some(hash)) if hash != text && facts.get(key) != Some(text) => {
-                    return Difference::ChangedByText;
+                    return Some(Difference::ChangedByText);
                 }
                 (Some(facts), Some(hash)) if hash == text && !facts.contains_key(key) => {
                     // It was gone, which Python did not see either.
-                    return Difference::RemovedKeys;
+                    return Some(Difference::RemovedKeys);
                 }
-                (None, Some(_)) => return Difference::Rejoin,
                 _ => {}
             }
         }
-        Difference::Remembered
+        None
     }
 
     /// Takes in what the twins have seen, if it was kept.
@@ -177,7 +180,8 @@ impl Memory {
         for endpoint in ENDPOINTS {
             if self.is_python_looking(dispatch, endpoint) {
                 for Observed { relation, unit, raw } in observed(&of_python, endpoint) {
-                    let hashes = raw.into_iter().map(|(key, text)| ((relation.clone(), unit.clone(), key), text));
+                    let hashes =
+                        raw.into_iter().map(|(key, text)| ((relation.clone(), unit.clone(), key), text));
                     self.hashes.extend(hashes);
                 }
             }
@@ -186,7 +190,9 @@ impl Memory {
             }
             self.remote.extend(Self::remote_seen_by_rust(dispatch, endpoint, &of_rust));
             let Some(relation) = own_relation(dispatch, endpoint) else { continue };
-            if let Some(unit) = dispatch.due.remote_unit.as_ref().filter(|_| dispatch.is_own(endpoint, "departed")) {
+            if let Some(unit) =
+                dispatch.due.remote_unit.as_ref().filter(|_| dispatch.is_own(endpoint, "departed"))
+            {
                 self.facts.remove(&(relation.clone(), unit.to_string()));
             }
             if dispatch.is_own(endpoint, "broken") {

@@ -24,8 +24,11 @@ const RETRIES_MAX: usize = 2;
 /// How many hooks of twins a model may need to come to rest.
 const SETTLE_MAX: usize = 200;
 
+/// The versions of Juju; which one it is comes from the seed.
+const VERSIONS: [JujuVersion; 3] = [JujuVersion::V2_9, JujuVersion::V3_6, JujuVersion::V4_0];
+
 /// What came of a dispatch on one side.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Seen {
     pub(crate) outcome: Outcome,
     /// What the handlers told, in order.
@@ -64,7 +67,7 @@ impl Side {
     ) -> Self {
         let mut sim = Sim::builder()
             .seed(seed)
-            .juju_version(JujuVersion::V3_6)
+            .juju_version(VERSIONS[usize::try_from(seed).unwrap_or_default() % VERSIONS.len()])
             .program(env!("CARGO_BIN_EXE_sim-hook-command"))
             .folder(folder)
             .build()
@@ -73,7 +76,7 @@ impl Side {
         for partner in PARTNERS {
             let endpoint = match partner {
                 "alpha" | "beta" => "provides: {data: twin-data}",
-                "answerer" => "requires: {job: twin-job}",
+                "answerer" | "other-answerer" => "requires: {job: twin-job}",
                 _ => "provides: {job: twin-job}",
             };
             sim.deploy(partner, idle(&format!("name: {partner}\n{endpoint}")), 0).expect("a charm");
@@ -96,12 +99,20 @@ impl Side {
     /// The number of the relation between a partner and the twin, of several the one at `position`.
     fn relation_of(&self, partner: &str, position: &str) -> Option<u32> {
         let of_partner = RELATIONS.iter().filter(|(_, other)| other.split(':').next() == Some(partner));
-        let all: Vec<u32> = of_partner.filter_map(|(own, other)| self.sim.relation_between(own, other)).collect();
+        let all: Vec<u32> =
+            of_partner.filter_map(|(own, other)| self.sim.relation_between(own, other)).collect();
         let position: usize = position.parse().expect("a number");
         all.get(position % all.len().max(1)).copied()
     }
 
-    fn write(&mut self, party: &Party, partner: &str, position: &str, key: &str, text: &str) -> Result<(), SimError> {
+    fn write(
+        &mut self,
+        party: &Party,
+        partner: &str,
+        position: &str,
+        key: &str,
+        text: &str,
+    ) -> Result<(), SimError> {
         let Some(relation) = self.relation_of(partner, position) else { return Ok(()) };
         let key = key.replace("RELATION", &relation.to_string());
         self.sim.operator().write_databag(relation, party, &key, text)
@@ -212,7 +223,8 @@ pub(crate) struct Pair {
     retries: BTreeMap<String, usize>,
     is_kill_due: bool,
     is_failed_commit_due: bool,
-    pub(crate) dispatches: usize,
+    /// What came of each dispatch, in Python and in Rust.
+    pub(crate) history: Vec<[Seen; 2]>,
     /// What ended the comparison early: from here on the twins are apart.
     pub(crate) ended_by: Option<Difference>,
 }
@@ -227,7 +239,7 @@ impl Pair {
             retries: BTreeMap::new(),
             is_kill_due: false,
             is_failed_commit_due: false,
-            dispatches: 0,
+            history: Vec::new(),
             ended_by: None,
         }
     }
@@ -235,6 +247,20 @@ impl Pair {
     /// The differences that were recognised, and how often.
     pub(crate) fn counts(&self) -> &Counts {
         self.comparison.counts()
+    }
+
+    /// The hook commands that the twin in Python ran, with their answers.
+    pub(crate) fn commands_of_python(&self) -> Vec<String> {
+        let commands = self.python.sim.events().iter().filter_map(|event| match event {
+            charms_reactive_sim::Event::CommandRun { name, args, code, stdout, .. } => {
+                // Temporary files have other names each time.
+                let is_path = |arg: &&String| !arg.starts_with("/tmp");
+                let args: Vec<&String> = args.iter().filter(is_path).collect();
+                Some(format!("{name} {args:?} {code} {}", String::from_utf8_lossy(stdout)))
+            }
+            _ => None,
+        });
+        commands.collect()
     }
 
     /// What was said on both sides.
@@ -339,11 +365,11 @@ impl Pair {
             drop(guards);
             seen.push(side.seen(run));
         }
-        self.dispatches += 1;
-        let rust = seen.pop().expect("two sides");
-        let python = seen.pop().expect("two sides");
+        let [python, rust] = <[Seen; 2]>::try_from(seen).expect("two sides");
         let is_leader = self.rust.sim.unit(&due.unit.to_string()).is_ok_and(|unit| unit.leader);
-        self.ended_by = self.comparison.compare(due, is_leader, is_not_kept, &python, &rust)?;
+        let compared = self.comparison.compare(due, is_leader, is_not_kept, &python, &rust);
+        self.history.push([python, rust]);
+        self.ended_by = compared?;
         Ok(())
     }
 }

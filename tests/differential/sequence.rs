@@ -50,17 +50,19 @@ pub(crate) enum Event {
 }
 
 /// The endpoints of the twin that partners can be related to, with those of the partners.
-pub(crate) const RELATIONS: [(&str, &str); 7] = [
+pub(crate) const RELATIONS: [(&str, &str); 8] = [
     ("twin:db", "alpha:data"),
     ("twin:db", "beta:data"),
     ("twin:cache", "alpha:data"),
     ("twin:cache", "beta:data"),
     ("twin:ask", "answerer:job"),
+    ("twin:ask", "other-answerer:job"),
     ("twin:tell", "asker:job"),
     ("twin:tell", "other-asker:job"),
 ];
 
-pub(crate) const PARTNERS: [&str; 5] = ["alpha", "beta", "answerer", "asker", "other-asker"];
+pub(crate) const PARTNERS: [&str; 6] =
+    ["alpha", "beta", "answerer", "other-answerer", "asker", "other-asker"];
 
 /// The first unit of each partner, so that texts and numbers are ordered differently.
 pub(crate) const FIRST_UNIT: u32 = 9;
@@ -74,7 +76,10 @@ impl Sequence {
         let program = draw_program(&mut random);
         let mut world = World::new();
         let mut events: Vec<Event> = (0..1 + random.index(3)).map(|_| world.relate(&mut random)).collect();
-        let count = 8 + random.index(12);
+        if random.index(4) == 0 {
+            events.push(Event::Configure("keep-departed".to_owned(), "true".to_owned()));
+        }
+        let count = 10 + random.index(12);
         events.extend((0..count).map(|_| world.draw(&mut random, &program)));
         Self { seed, program, events }
     }
@@ -85,6 +90,8 @@ struct World {
     related: Vec<(&'static str, &'static str)>,
     /// The units of each application, and how many there were.
     units: BTreeMap<&'static str, (Vec<u32>, u32)>,
+    /// What was written.
+    writes: Vec<[String; 4]>,
 }
 
 /// Texts as they are found in databags: JSON, near JSON, no JSON.
@@ -113,6 +120,14 @@ const TEXTS: [&str; 22] = [
     "🦀",
 ];
 
+/// Texts of which each says the same as the other, in JSON as Python reads it.
+const SAME_TEXTS: [[&str; 2]; 4] = [
+    ["one", "\"one\""],
+    ["größe", "\"gr\\u00f6\\u00dfe\""],
+    ["{\"b\": [1, {\"ü\": null}], \"a\": \"é\"}", "{\"a\":\"\\u00e9\",\"b\":[1,{\"\\u00fc\":null}]}"],
+    [" 7 ", "7"],
+];
+
 fn draw_text(random: &mut Random) -> String {
     random.one(&TEXTS).to_owned()
 }
@@ -122,7 +137,7 @@ impl World {
         let first = |partner| (partner, (vec![FIRST_UNIT], FIRST_UNIT + 1));
         let mut units: BTreeMap<_, _> = PARTNERS.into_iter().map(first).collect();
         units.insert("twin", (vec![0], 1));
-        Self { related: Vec::new(), units }
+        Self { related: Vec::new(), units, writes: Vec::new() }
     }
 
     fn relate(&mut self, random: &mut Random) -> Event {
@@ -193,8 +208,8 @@ impl World {
                 self.remove_unit("twin", random).map_or(nothing, Event::RemoveUnit)
             }
             52..62 => {
-                let flags =
-                    (0..=random.index(3)).map(|_| format!("{}{}", random.one(&["+", "+", "-"]), random.one(&FLAGS)));
+                let flags = (0..=random.index(3))
+                    .map(|_| format!("{}{}", random.one(&["+", "+", "-"]), random.one(&FLAGS)));
                 configure("apply", &flags.collect::<Vec<_>>().join(" "))
             }
             62..64 => configure("text", &draw_text(random)),
@@ -217,12 +232,31 @@ impl World {
                 let key = random.one(&["x", "y"]).to_string();
                 Event::WriteForApplication(self.partner(random).to_owned(), key, draw_text(random))
             }
-            _ => self.unit(self.partner(random), random).map_or(nothing, |unit| draw_write(unit, random)),
+            83..87 => self.write_again(random).unwrap_or(nothing),
+            _ => {
+                let Some(unit) = self.unit(self.partner(random), random) else { return nothing };
+                let write = draw_write(unit, random);
+                self.writes.push(write.clone());
+                let [unit, position, key, text] = write;
+                Event::Write(unit, position, key, text)
+            }
         }
+    }
+
+    /// Something that was written is written again: as another text that says the same, or not at all.
+    fn write_again(&self, random: &mut Random) -> Option<Event> {
+        let [unit, position, key, text] = self.writes.get(random.index(self.writes.len()))?.clone();
+        let same = SAME_TEXTS.iter().find(|same| same.contains(&text.as_str()));
+        let text = match (random.index(2), same) {
+            (0, Some([one, other])) => (if *one == text { other } else { one }).to_string(),
+            _ => String::new(),
+        };
+        Some(Event::Write(unit, position, key, text))
     }
 }
 
-fn draw_write(unit: String, random: &mut Random) -> Event {
+/// A unit, on which of its relations, a key and a text.
+fn draw_write(unit: String, random: &mut Random) -> [String; 4] {
     let name = random.one(&["x", "y"]).to_string();
     let data = draw_value(random);
     let (key, text) = match unit.split('/').next() {
@@ -236,7 +270,7 @@ fn draw_write(unit: String, random: &mut Random) -> Event {
             };
             (format!("request_{id}"), text)
         }
-        Some("answerer") => {
+        Some("answerer" | "other-answerer") => {
             // The relation's number is filled in when it is written.
             let text = match random.index(4) {
                 0 => String::new(),
@@ -246,7 +280,7 @@ fn draw_write(unit: String, random: &mut Random) -> Event {
         }
         _ => (name, draw_text(random)),
     };
-    Event::Write(unit, random.one(&["0", "1"]).to_string(), key, text)
+    [unit, random.one(&["0", "1"]).to_owned(), key, text]
 }
 
 fn draw_value(random: &mut Random) -> Value {
@@ -261,7 +295,15 @@ fn draw_value(random: &mut Random) -> Value {
 }
 
 fn draw_program(random: &mut Random) -> Program {
-    let handlers = (0..4 + random.index(5)).map(|number| draw_handler(random, number)).collect();
+    let mut handlers: Vec<ProgramHandler> =
+        (0..4 + random.index(5)).map(|number| draw_handler(random, number)).collect();
+    if random.index(60) == 0 {
+        // One that wakes itself for ever.
+        let operations = ["clear", "set"].map(|word| vec![json!(word), json!("f.f")]).to_vec();
+        let terms = vec![vec!["when".to_owned(), "f.f".to_owned()]];
+        let name = "endless".to_owned();
+        handlers.push(ProgramHandler { name, hooks: Vec::new(), terms, runs_max: 1000, operations });
+    }
     let triggers = (0..random.index(4)).map(|_| draw_trigger(random)).collect();
     Program { handlers, triggers }
 }
@@ -289,8 +331,7 @@ fn draw_handler(random: &mut Random, number: usize) -> ProgramHandler {
         (0..1 + random.index(3)).map(|_| draw_operation(random, number)).collect();
     // In Python a request that was taken back is still there in the rounds that follow.
     operations.retain(|operation| !is_hook || operation[0] != "withdraw");
-    // One in a hundred goes on for ever.
-    let runs_max = if random.index(100) == 0 { 1000 } else { 1 + random.index(3) };
+    let runs_max = 1 + random.index(3);
     ProgramHandler { name: format!("h{number}"), hooks, terms, runs_max, operations }
 }
 

@@ -18,9 +18,8 @@ pub(crate) fn shrink(player: &Player, sequence: Sequence) -> String {
     let mut best = sequence;
     loop {
         let before = best.clone();
-        best.events = fewer(best.events.clone(), |events| {
-            fails(&Sequence { events: events.to_vec(), ..best.clone() })
-        });
+        best.events =
+            fewer(best.events.clone(), |events| fails(&Sequence { events: events.to_vec(), ..best.clone() }));
         let with_handlers = |handlers: &[_]| {
             let mut sequence = best.clone();
             sequence.program.handlers = handlers.to_vec();

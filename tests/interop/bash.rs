@@ -7,7 +7,7 @@ use crate::charm::{self, charms};
 use crate::model::Language::{self, Python, Rust};
 use crate::model::Model;
 
-const PROVIDER: &str = "name: provider\nprovides: {prometheus: prometheus-manual}";
+pub(crate) const PROVIDER: &str = "name: provider\nprovides: {prometheus: prometheus-manual}";
 const REQUIRER: &str = "name: requirer\nrequires: {manual-jobs: prometheus-manual}";
 
 /// A request in the form of Python.
@@ -35,11 +35,11 @@ fn provider_of(requirer: Language, databag: &[(&str, String)]) -> (Model, u32) {
 }
 
 /// `key=text` as one word of bash.
-fn quoted(key: &str, text: &str) -> String {
+pub(crate) fn quoted(key: &str, text: &str) -> String {
     format!("'{}'", format!("{key}={text}").replace('\'', "'\\''"))
 }
 
-fn set(model: &mut Model, unit: &str, relation: u32, key: &str, text: &str) {
+pub(crate) fn set(model: &mut Model, unit: &str, relation: u32, key: &str, text: &str) {
     let script = format!("relation-set {}", quoted(key, text));
     let result = model.sim.exec_in(unit, relation, None, &script).expect("a unit that can run scripts");
     assert_eq!((result.code, result.flush_error), (0, None), "{}", result.stderr);

@@ -7,10 +7,12 @@
 //!
 //! Every [story] is told for each combination of languages; Python with Python is the control, which
 //! tells whether a story asks for what the original does.  Where the original has a defect, the story
-//! expects it.  [bash] has charms written by hand, that say what no charm should.
+//! expects it.  [bash] has charms written by hand, that say what no charm should; in
+//! [mixed], all of them are in one model.
 
 mod bash;
 mod charm;
+mod mixed;
 mod model;
 mod story;
 mod upgrade;

@@ -8,7 +8,7 @@ use std::fs::OpenOptions;
 use std::io::Write as _;
 
 use charms_reactive::exchange::{
-    Requester, RequestId, Responder, Response, note_request, note_response, request_problem, response_problem,
+    RequestId, Requester, Responder, Response, note_request, note_response, request_problem, response_problem,
 };
 use charms_reactive::prelude::*;
 use charms_reactive::relation::{RelatedUnit, Relation};
@@ -51,7 +51,9 @@ pub(crate) fn observe(hook: &mut Hook) -> Result<(), HandlerError> {
     let mut requests = Vec::new();
     for request in tell.requests()? {
         let answer = tell.response(&request)?.map(|answer| answer.value);
-        requests.push(json!({"id": request.id.as_str(), "name": request.name, "data": request.data, "answer": answer}));
+        requests.push(
+            json!({"id": request.id.as_str(), "name": request.name, "data": request.data, "answer": answer}),
+        );
     }
     let (mut own_requests, responses) = (Vec::new(), ask.responses()?);
     for request in ask.requests()? {
@@ -174,21 +176,21 @@ pub(crate) fn answer(hook: &mut Hook) -> Result<(), HandlerError> {
 
 /// What is asked.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Job {
+pub struct Job {
     name: String,
     data: Value,
 }
 
 /// What is answered.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Reply {
+pub struct Reply {
     value: Value,
 }
 
 impl Response for Reply {}
 
 /// The side of `twin-job` that asks.
-pub(crate) struct AskProvides(Endpoint);
+pub struct AskProvides(Endpoint);
 
 impl Interface for AskProvides {
     const INTERFACE: &'static str = "twin-job";
@@ -223,7 +225,7 @@ impl Manage for AskProvides {
 }
 
 /// The side of `twin-job` that answers.
-pub(crate) struct TellRequires(Endpoint);
+pub struct TellRequires(Endpoint);
 
 impl Interface for TellRequires {
     const INTERFACE: &'static str = "twin-job";

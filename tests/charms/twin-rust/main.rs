@@ -2,8 +2,8 @@
 //!
 //! What it does is a program, `program.json` in the folder of the charm; see [`twin`].
 
-mod kit;
-mod twin;
+pub mod kit;
+pub mod twin;
 
 use std::process::ExitCode;
 

@@ -69,11 +69,17 @@ pub(crate) fn app(program: &Path) -> App {
             when(CONFIG_CHANGED),
         )
         .handler(has_number, any(["config.set.number", "config.default.number"].map(Flag::new)))
-        .handler(hooked, kit::hooks(&["install", "config-changed", "start", "upgrade-charm", "update-status"])
-            .and(kit::hooks(&["leader-elected", "stop", "remove"])))
+        .handler(
+            hooked,
+            kit::hooks(&["install", "config-changed", "start", "upgrade-charm", "update-status"])
+                .and(kit::hooks(&["leader-elected", "stop", "remove"])),
+        )
         .handler(hooked_by_relation, kit::hooks(&RELATION_HOOKS))
         .handler(greet, kit::hooks(&CREATED_HOOKS))
-        .handler(|hook| note(hook, "hooked-with-flag", json!({})), on(HookEvent::ConfigChanged).and(Flag::new("f.a")))
+        .handler(
+            |hook| note(hook, "hooked-with-flag", json!({})),
+            on(HookEvent::ConfigChanged).and(Flag::new("f.a")),
+        )
         .handler(|hook| note(hook, "leads", json!({})), when(IS_LEADER))
         .handler(|hook| note(hook, "follows", json!({})), none([IS_LEADER]));
     app = of_endpoints(app, &["cache", "db"], &[]);
