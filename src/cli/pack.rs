@@ -38,7 +38,11 @@ metadata.yaml (and config.yaml, actions.yaml, README.md, icon.svg, LICENSE if th
     folder = \"..\"
 
 For each one there is afterwards, in target/charms, a directory NAME as Juju unpacks it on a
-unit, and a file NAME_ubuntu-ARCHITECTURE.charm to deploy.";
+unit, and a file NAME_ubuntu-ARCHITECTURE.charm to deploy.
+
+Programs are static. They are built with musl where its target is installed, as by
+`rustup target add x86_64-unknown-linux-musl`, and otherwise with the C library of GNU. A charm
+with parts in C needs a C compiler for musl (Debian's musl-tools), or --target of GNU.";
 
 /// Build the charms of this workspace and pack them for deployment
 #[derive(Debug, clap::Args)]
@@ -56,6 +60,9 @@ pub struct PackArgs {
     /// Build in this folder rather than in the workspace's target
     #[arg(long, value_name = "FOLDER")]
     target_dir: Option<PathBuf>,
+    /// Fail if a program is larger
+    #[arg(long, value_name = "BYTES")]
+    program_max: Option<usize>,
     /// Print the results as JSON
     #[arg(long)]
     json: bool,
@@ -126,7 +133,7 @@ impl PackArgs {
     /// These charms, built fast, to be run on this machine.
     pub(crate) fn to_try(names: &[&str]) -> Self {
         let names = names.iter().map(ToString::to_string).collect();
-        Self { names, profile: Profile::Dev, target: None, target_dir: None, json: false }
+        Self { names, profile: Profile::Dev, target: None, target_dir: None, program_max: None, json: false }
     }
 }
 
@@ -143,6 +150,7 @@ pub(crate) fn charms(args: &PackArgs) -> anyhow::Result<Vec<Packed>> {
     let output_dir = std::path::absolute(target_dir)
         .map_err(|source| PackError::Write { path: target_dir.to_owned(), source })?
         .join("charms");
+    let musl = if args.profile == Profile::Dev { None } else { build::musl_target() };
 
     let mut packed = Vec::new();
     for charms in by_package(&charms) {
@@ -154,7 +162,7 @@ pub(crate) fn charms(args: &PackArgs) -> anyhow::Result<Vec<Packed>> {
             bins: charms.iter().map(|charm| charm.bin.as_str()).collect(),
             profile: args.profile,
             has_pack_profile: workspace.has_pack_profile,
-            target: args.target.as_deref(),
+            target: args.target.as_deref().or(musl.as_deref()),
             target_dir: args.target_dir.as_deref(),
         };
         let programs = build.run()?;
@@ -162,6 +170,7 @@ pub(crate) fn charms(args: &PackArgs) -> anyhow::Result<Vec<Packed>> {
             packed.push(pack(charm, &program, &output_dir)?);
         }
     }
+    check_sizes(&packed, args.program_max)?;
     Ok(packed)
 }
 
@@ -181,6 +190,15 @@ fn read_folders(workspace: &Workspace) -> Result<Vec<Charm>, PackError> {
         charms.push(Charm { package_id, package, bin, folder });
     }
     Ok(charms)
+}
+
+/// Fails for the first program that is larger than it may be.
+fn check_sizes(packed: &[Packed], max: Option<usize>) -> Result<(), PackError> {
+    let is_larger = |charm: &&Packed| max.is_some_and(|max| charm.program_bytes > max);
+    packed.iter().find(is_larger).map_or(Ok(()), |charm| {
+        let (name, bytes) = (charm.name.clone(), charm.program_bytes);
+        Err(PackError::TooLarge { name, bytes, max: max.unwrap_or_default() })
+    })
 }
 
 /// The charms with these names, or all.

@@ -153,12 +153,8 @@ pub(crate) fn raise_endpoint(
     {
         note_event(dispatch, relation, event, manager)?;
     }
-    let mut is_joined = false;
-    let mut is_departed = false;
-    for (_, record) in dispatch.records_of(endpoint) {
-        is_joined |= !record.members.is_empty();
-        is_departed |= !record.departed.is_empty();
-    }
+    let is_joined = dispatch.has_record(endpoint, |record| !record.members.is_empty());
+    let is_departed = dispatch.has_record(endpoint, |record| !record.departed.is_empty());
     let flag = |name: &str| Flag::from(format!("endpoint.{endpoint}.{name}"));
     dispatch.change_flag(&flag("joined"), is_joined);
     dispatch.change_flag(&flag("departed"), is_departed);

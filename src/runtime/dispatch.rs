@@ -227,6 +227,16 @@ impl Dispatch {
         of_endpoint.map(|(id, record)| (id.clone(), record.clone())).collect::<Vec<_>>().into_iter()
     }
 
+    /// Whether what is remembered of a relation of `endpoint` is so.
+    pub(crate) fn has_record(
+        &self,
+        endpoint: &EndpointName,
+        is_so: impl Fn(&RelationRecord) -> bool,
+    ) -> bool {
+        let records = self.records.borrow();
+        records.iter().any(|(id, record)| id.endpoint() == endpoint && is_so(record))
+    }
+
     /// Logs a warning, once in a dispatch however often its cause is met.
     pub(crate) fn warn_once(&self, warning: String) {
         if !self.warned.borrow().contains(&warning) {

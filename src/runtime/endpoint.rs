@@ -73,7 +73,7 @@ impl Endpoint {
 
     /// Whether a unit is there, on any relation.
     pub fn is_joined(&self) -> bool {
-        self.dispatch.records_of(&self.name).any(|(_, record)| !record.members.is_empty())
+        self.dispatch.has_record(&self.name, |record| !record.members.is_empty())
     }
 
     /// Whether a unit is there, on any relation.
@@ -172,7 +172,7 @@ impl DepartedUnits {
 
     /// Whether nobody left, or all who did were removed from the list.
     pub fn is_empty(&self) -> bool {
-        self.endpoint.dispatch.records_of(&self.endpoint.name).all(|(_, record)| record.departed.is_empty())
+        !self.endpoint.dispatch.has_record(&self.endpoint.name, |record| !record.departed.is_empty())
     }
 
     /// Removes a unit from the list: the charm is done with it.

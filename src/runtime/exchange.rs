@@ -110,6 +110,16 @@ fn records(endpoint: &Endpoint) -> Result<Vec<(RelationId, RelationRecord)>, Com
     Ok(dispatch.records_of(name).filter(|(_, record)| !record.broken).collect())
 }
 
+/// What is published under `key`.  Costs the same however many keys there are, but for the first of a
+/// dispatch.
+fn published(relation: &Relation, key: &str) -> Result<Option<String>, CommandError> {
+    let (dispatch, id) = (&relation.dispatch, relation.relation_id());
+    if !dispatch.model.has_own(id) {
+        own_databag(dispatch, id)?;
+    }
+    dispatch.model.own_text(id, key)
+}
+
 /// Publishes `text` under `key`; an empty one removes the key.  Costs the same however many keys there
 /// are, but for the first of a dispatch.
 fn publish(relation: &Relation, key: &str, text: &str) -> Result<(), CommandError> {

@@ -112,6 +112,11 @@ impl Model {
         self.with_own(relation, is_application, |own| own.wanted.clone())
     }
 
+    /// One text of our unit's databag, as it shall be.
+    pub(crate) fn own_text(&self, relation: &RelationId, key: &str) -> Result<Option<String>, CommandError> {
+        self.with_own(relation, false, |own| own.wanted.text(key).map(str::to_owned))
+    }
+
     /// Whether our unit's databag was read in this dispatch.
     pub(crate) fn has_own(&self, relation: &RelationId) -> bool {
         self.answers.borrow().own.contains_key(&(relation.clone(), false))

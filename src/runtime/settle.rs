@@ -162,7 +162,8 @@ impl<'a> Rounds<'a> {
                 // What looks at none of the flags that changed holds as it did.
                 let changed = {
                     let journal = dispatch.journal.borrow();
-                    let mut places = self.looking_at(journal[tested..].iter().map(|change| change.flag.as_str()));
+                    let mut places =
+                        self.looking_at(journal[tested..].iter().map(|change| change.flag.as_str()));
                     tested = journal.len();
                     // What a program looks at is not known.
                     places.extend(

@@ -1,4 +1,4 @@
-//! The programs that packing starts: `cargo`, and `git` where it is there.
+//! The programs that packing starts: `cargo`, `rustc` to ask where it is, and `git` where it is there.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -111,6 +111,27 @@ impl Build<'_> {
     }
 }
 
+/// The target with musl for this machine, where its standard library is installed.
+///
+/// A program with musl is smaller than one with the C library of GNU, and starts faster.
+pub(super) fn musl_target() -> Option<String> {
+    #[expect(clippy::disallowed_methods, reason = "a program: the variable is cargo's own")]
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let print = |argument: &str| {
+        let output = command(&rustc).args(["--print", argument]).stdin(Stdio::null()).output().ok()?;
+        let text = String::from_utf8(output.stdout).ok()?;
+        output.status.success().then(|| text.trim().to_owned())
+    };
+    let target = musl_of(&print("host-tuple")?)?;
+    let sysroot = PathBuf::from(print("sysroot")?);
+    sysroot.join("lib/rustlib").join(&target).join("lib").is_dir().then_some(target)
+}
+
+/// The same target with musl for its C library.
+fn musl_of(host: &str) -> Option<String> {
+    Some(format!("{}-musl", host.strip_suffix("-gnu")?))
+}
+
 /// The version of the sources in `folder`, as git describes it; `None` without git.
 pub(super) fn describe(folder: &Path) -> Option<String> {
     let output = command("git")
@@ -184,6 +205,15 @@ mod tests {
         assert!(args.contains("--target aarch64-unknown-linux-musl"), "{args}");
         assert!(!with_target(Profile::Pack, true).contains("profile.pack."));
         assert!(!with_target(Profile::Release, false).contains("profile.pack."));
+    }
+
+    #[test]
+    fn a_host_with_gnus_library_has_a_target_with_musl() {
+        assert_eq!(musl_of("aarch64-unknown-linux-gnu").as_deref(), Some("aarch64-unknown-linux-musl"));
+        assert_eq!(musl_of("x86_64-unknown-linux-musl"), None);
+        assert_eq!(musl_of("aarch64-apple-darwin"), None);
+        // Whether it is installed here is not for this test to say; that it can be asked is.
+        assert!(musl_target().is_none_or(|target| target.ends_with("-linux-musl")));
     }
 
     #[test]

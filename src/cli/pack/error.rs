@@ -112,6 +112,16 @@ pub enum PackError {
         /// What is wrong with it, to be read after its name.
         problem: String,
     },
+    /// A program is larger than it may be.
+    #[error("the program of charm `{name}` has {bytes} bytes, expected at most {max}")]
+    TooLarge {
+        /// The charm.
+        name: String,
+        /// How large its program is.
+        bytes: usize,
+        /// How large it may be.
+        max: usize,
+    },
     /// A file could not be read.
     #[error("cannot read `{}`", path.display())]
     Read {

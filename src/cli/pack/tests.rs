@@ -162,15 +162,6 @@ fn a_charm_becomes_a_folder_and_a_file() {
 
 #[test]
 fn the_table_tells_what_was_packed() {
-    let packed = |name: &str, is_static, program_bytes, file_bytes| Packed {
-        name: name.to_owned(),
-        architecture: "amd64",
-        is_static,
-        program_bytes,
-        folder: format!("/w/target/charms/{name}").into(),
-        file: format!("/w/target/charms/{name}_ubuntu-amd64.charm").into(),
-        file_bytes,
-    };
     let rows = [packed("web", true, 1_363_149, 490_000), packed("database-router", false, 1023, 1024)];
     expect![[r"
         CHARM            ARCH   LINKED   PROGRAM  PACKED     FILE
@@ -178,4 +169,26 @@ fn the_table_tells_what_was_packed() {
         database-router  amd64  dynamic  1023 B   1.0 KiB    target/charms/database-router_ubuntu-amd64.charm
     "]]
     .assert_eq(&table(&rows, Path::new("/w")));
+}
+
+/// A charm that was packed.
+fn packed(name: &str, is_static: bool, program_bytes: usize, file_bytes: u64) -> Packed {
+    Packed {
+        name: name.to_owned(),
+        architecture: "amd64",
+        is_static,
+        program_bytes,
+        folder: format!("/w/target/charms/{name}").into(),
+        file: format!("/w/target/charms/{name}_ubuntu-amd64.charm").into(),
+        file_bytes,
+    }
+}
+
+#[test]
+fn a_program_may_not_be_larger_than_is_said() {
+    let charms = [packed("web", true, 1000, 1), packed("db", true, 1001, 1)];
+    assert!(check_sizes(&charms, None).is_ok());
+    assert!(check_sizes(&charms, Some(1001)).is_ok());
+    let error = check_sizes(&charms, Some(1000)).unwrap_err();
+    assert_eq!(error.to_string(), "the program of charm `db` has 1001 bytes, expected at most 1000");
 }

@@ -1,5 +1,7 @@
 //! The side that asks.
 
+use std::collections::BTreeSet;
+
 use charms_reactive_core::digest::digest;
 use charms_reactive_core::{RelationId, UnitName};
 
@@ -243,14 +245,14 @@ pub trait Requester {
     /// Whether a request of ours is published, by what is remembered.
     fn has_own_requests(&self) -> bool {
         let endpoint = self.endpoint();
-        let mut records = endpoint.dispatch.records_of(endpoint.endpoint_name());
-        records.any(|(_, record)| record.own.keys().any(|key| key.starts_with(REQUEST)))
+        let is_request = |key: &String| key.starts_with(REQUEST);
+        endpoint.dispatch.has_record(endpoint.endpoint_name(), |record| record.own.keys().any(is_request))
     }
 
     /// Sets and clears the flags of this side; to be called from `manage_flags`.
     fn manage_requester_flags(&self) -> Result<(), ExchangeError> {
         let endpoint = self.endpoint();
-        let mut unanswered: Vec<(RelationId, String)> = Vec::new();
+        let mut unanswered: BTreeSet<(RelationId, String)> = BTreeSet::new();
         for (relation, _) in records(endpoint)? {
             secret::adapt::<Self::Request>(&endpoint.dispatch, &relation, Self::SECRET_FIELDS)?;
         }
@@ -260,7 +262,7 @@ pub trait Requester {
         }
         let requests = unanswered.len();
         for answer in self.answers()?.into_iter().filter(|answer| answer.is_current && answer.is_readable) {
-            unanswered.retain(|(relation, id)| *relation != answer.relation || *id != answer.id.as_str());
+            unanswered.remove(&(answer.relation, answer.id.as_str().to_owned()));
         }
         endpoint.toggle_flag("has_responses", unanswered.len() < requests);
         endpoint.toggle_flag("all_responses", requests > 0 && unanswered.is_empty());

@@ -7,7 +7,7 @@ use super::entry::{
     response_text,
 };
 use super::{
-    Entry, ExchangeError, Malformed, Message, RequestId, Response, own_databag, publish, records, remembered,
+    Entry, ExchangeError, Malformed, Message, RequestId, Response, publish, published, records, remembered,
     secret,
 };
 use crate::endpoint::Endpoint;
@@ -89,9 +89,8 @@ pub trait Responder {
 
     /// What we answered to a request.
     fn response(&self, request: &Entry<Self::Request>) -> Result<Option<Self::Response>, ExchangeError> {
-        let databag = own_databag(&self.endpoint().dispatch, request.relation.relation_id())?;
-        let text = databag.text(&request.id.response_key());
-        Ok(text.and_then(|text| parse_response(text).ok()).map(|(response, _)| response))
+        let text = published(&request.relation, &request.id.response_key())?;
+        Ok(text.and_then(|text| parse_response(&text).ok()).map(|(response, _)| response))
     }
 
     /// Sets and clears the flags of this side, and removes responses to requests that are gone; to be
