@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use charms_reactive_core::digest::digest;
 use charms_reactive_core::waiter::{Cardinality, NUMBER_MAX, VariablePath, Waiter};
 use charms_reactive_hookcmd::Commands as _;
 
@@ -112,7 +113,9 @@ impl<'a> Declaration<'a> {
             timeout: self.timeout,
             created: now,
         };
-        records.0.insert(name.to_owned(), Record::new(&waiter, u128::from_be_bytes(dispatch.random_bytes())));
+        // No unit declares the same waiter twice in one nanosecond.
+        let uid = digest(&format!("{name} {} {now}", dispatch.context.unit));
+        records.0.insert(name.to_owned(), Record::new(&waiter, uid));
         let bytes = records.to_text().len();
         if bytes > RECORDS_BYTES_MAX {
             return Err(WaiterError::Full { bytes });

@@ -18,7 +18,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// ```json
 /// {"bootstrap": {"create_time": "2024-05-01T10:00:00Z", "failure": {"number": 2, "path": "/failed"},
 ///                "success": {"number": 3, "path": "/ready"}, "timeout": "360s",
-///                "uid": "0f3c9b0e8d7a4c52b1a6e5d4c3b2a190",
+///                "uid": "0f3c9b0e8d7a",
 ///                "end_time": "2024-05-01T10:00:09Z", "outcome": "success"}}
 /// ```
 pub const APPLICATION_KEY: &str = "runtimeconfig-waiters";
@@ -81,9 +81,9 @@ pub(super) struct Record {
 }
 
 impl Record {
-    pub(super) fn new(waiter: &Waiter, uid: u128) -> Self {
+    pub(super) fn new(waiter: &Waiter, uid: String) -> Self {
         Self {
-            uid: format!("{uid:032x}"),
+            uid,
             create_time: waiter.created,
             timeout: waiter.timeout,
             success: (&waiter.success).into(),
@@ -140,16 +140,12 @@ mod tests {
             r#"{"bootstrap": {"create_time": "2024-05-01T10:00:00Z", "end_time": "2024-05-01T10:00:09.500Z", "#,
             r#""failure": {"number": 2, "path": "/failed"}, "outcome": "success", "#,
             r#""success": {"number": 3, "path": "/ready"}, "timeout": "360s", "#,
-            r#""uid": "0f3c9b0e8d7a4c52b1a6e5d4c3b2a190"}}"#
+            r#""uid": "0f3c9b0e8d7a"}}"#
         );
         let records = Records::parse(text).expect("records");
         assert_eq!(records.to_text(), text);
         let waiter = records.0["bootstrap"].waiter();
         assert_eq!(waiter.deadline().to_string(), "2024-05-01T10:06:00Z");
-        assert_eq!(
-            Record::new(&waiter, 0x0f3c_9b0e_8d7a_4c52_b1a6_e5d4_c3b2_a190).uid,
-            records.0["bootstrap"].uid
-        );
     }
 
     #[test]

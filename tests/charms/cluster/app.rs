@@ -5,7 +5,15 @@ use std::time::Duration;
 use charms_reactive::prelude::*;
 use charms_reactive::waiter::{WaiterKey, Waiters};
 
-charms_reactive::charm!("metadata.yaml", cluster: Waiters);
+use names::{Config, endpoints, metadata};
+
+/// What `metadata.yaml` and `config.yaml` say, as items.
+#[expect(unreachable_pub, reason = "the macro expects to stand at the root of a crate")]
+mod names {
+    use super::Waiters;
+
+    charms_reactive::charm!("metadata.yaml", cluster: Waiters);
+}
 
 /// Waits for three units.
 const BOOTSTRAP: WaiterKey = WaiterKey::new("bootstrap");
@@ -53,12 +61,12 @@ fn show_progress(hook: &mut Hook) -> Result<(), HandlerError> {
 fn join(hook: &mut Hook) -> Result<(), HandlerError> {
     let cluster = hook.endpoint(endpoints::CLUSTER);
     // A real one starts its database here, with `id` to start it only once.
-    let id = || format!("{:032x}", hook.context().seed);
+    let id = || format!("{} {}", hook.context().unit, hook.context().now);
     match cluster.once(CLUSTER, id)? {
         Some(id) => {
             hook.keep(CLUSTER, Some(&id));
             hook.set(MEMBER);
-            hook.status(Active(format!("member of {id}")));
+            hook.status(Active(format!("member of the cluster that {id} began")));
         }
         None => hook.status(Waiting("for the leader to bootstrap")),
     }

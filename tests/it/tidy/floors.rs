@@ -31,6 +31,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("charms-reactive-testkit", &["charms-reactive", "charms-reactive-sim"]),
     ("prometheus-manual", &["charms-reactive-core", "charms-reactive-runtime"]),
     ("prometheus-scrape-jobs", &["charms-reactive", "prometheus-manual"]),
+    ("charms-reactive-server", &["charms-reactive-core", "charms-reactive-waiters"]),
     ("charms-reactive-cli", &["charms-reactive-core", "charms-reactive-hookcmd", "charms-reactive-sim"]),
     // A charm of the tests with SQLite, apart from those without.
     ("charms-reactive-tests-import", &["charms-reactive", "charms-reactive-import"]),

@@ -1,0 +1,18 @@
+//! `charmd`: the daemon of a unit, which programs on the unit talk to.
+//!
+//! ```text
+//!   listen         a unix socket, and loopback TCP            the only asynchronous part
+//!     │  Request ─► runtimeconfig::call     path, query, body ─► Call
+//!     ▼
+//!   keeper         one thread; takes calls one after another, and what is due by time
+//!     │            runtimeconfig::service   (state, call, now) ─► (state, answer, changes)
+//!     ▼
+//!   store          changes of many calls in one transaction, durable before any of them is answered
+//! ```
+//!
+//! The service is plain code without clock, thread and file: [`runtimeconfig::Service`].  The keeper gives
+//! it the time and writes down what it says.
+
+pub mod keeper;
+pub mod listen;
+pub mod runtimeconfig;

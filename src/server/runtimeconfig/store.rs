@@ -1,0 +1,119 @@
+//! What must survive a restart, and where it is kept.
+
+mod sqlite;
+
+use charms_reactive_core::waiter::{Moment, VariablePath, WaiterName};
+use serde_json::Value;
+
+use super::call::ConfigName;
+use super::variable::Variable;
+use super::waiter::KeptWaiter;
+
+pub use sqlite::Sqlite;
+
+/// Why nothing could be kept, or read again.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// `SQLite` failed.
+    #[error("cannot use the database")]
+    Database(#[from] rusqlite::Error),
+    /// The directory cannot be used.
+    #[error("cannot use the directory of the database")]
+    Directory(#[from] std::io::Error),
+    /// Another server uses it.
+    #[error("another `charmd` uses this directory")]
+    Locked,
+    /// It was written by a later version.
+    #[error("the database has version {found}, expected at most {expected}")]
+    Version {
+        /// What was found.
+        found: i64,
+        /// What this version writes.
+        expected: i64,
+    },
+    /// Something in it is not what was written.
+    #[error("table `{table}` has a row that cannot be read: {reason}")]
+    Row {
+        /// Where.
+        table: &'static str,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// What a request with an id has made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// The list it was added to.
+    pub(super) list: String,
+    /// The id.
+    pub(super) id: String,
+    /// What was made.
+    pub(super) name: String,
+    /// When: another of this name was made at another moment.
+    pub(super) at: Moment,
+}
+
+/// A config as it was kept.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Kept {
+    pub(super) uid: i64,
+    pub(super) description: String,
+    pub(super) policy: Value,
+    pub(super) variables: Vec<(VariablePath, Variable)>,
+    pub(super) waiters: Vec<(WaiterName, KeptWaiter)>,
+}
+
+/// Everything that was kept.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Snapshot {
+    pub(super) configs: Vec<(ConfigName, Kept)>,
+    /// By age.
+    pub(super) requests: Vec<Request>,
+}
+
+/// One thing to be kept.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(missing_docs, reason = "the fields are those of what is kept")]
+pub enum Change {
+    /// A config is new, or other.
+    PutConfig { uid: i64, name: ConfigName, description: String, policy: Value },
+    /// A config is gone, with all that it held.
+    DropConfig { uid: i64 },
+    /// A variable is new, or other.
+    PutVariable { config: i64, path: VariablePath, variable: Variable },
+    /// A variable is gone.
+    DropVariable { config: i64, path: String },
+    /// A waiter is new, or has ended.
+    PutWaiter { config: i64, name: WaiterName, waiter: Box<KeptWaiter> },
+    /// A waiter is gone.
+    DropWaiter { config: i64, name: WaiterName },
+    /// A request id is new.
+    PutRequest(Request),
+    /// A request id is forgotten.
+    DropRequest { list: String, id: String },
+}
+
+/// Where changes are kept.
+pub trait Store: Send {
+    /// Everything that was kept.
+    fn load(&mut self) -> Result<Snapshot, StoreError>;
+
+    /// Keeps changes, all or none; when this returns, they survive whatever happens.
+    fn commit(&mut self, changes: &[Change]) -> Result<(), StoreError>;
+}
+
+/// Keeps nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Memory;
+
+impl Store for Memory {
+    fn load(&mut self) -> Result<Snapshot, StoreError> {
+        Ok(Snapshot::default())
+    }
+
+    fn commit(&mut self, _: &[Change]) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
