@@ -163,7 +163,7 @@ fn once(args: &SimulateArgs, watched: &mut Watched) -> anyhow::Result<bool> {
     let scenario = Scenario::read(&args.scenario)?;
     let charms = Charms::find(&scenario, &folder)?;
     // From here on: what changes while the scenario runs is a change, too.
-    *watched = Watched::new([&[args.scenario.clone()], charms.sources.as_slice()].concat());
+    *watched = Watched::new([std::slice::from_ref(&args.scenario), charms.sources.as_slice()].concat());
     let checks = match (&scenario.check, &scenario.random) {
         (Some(checks), _) => checks.clone(),
         // Writing what is there already is a matter of taste in charms that keep no account of it.

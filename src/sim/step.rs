@@ -227,6 +227,20 @@ impl Step {
     ) -> Self {
         Self::Configure(application.into(), BTreeMap::from([(option.into(), value.into())]))
     }
+
+    /// What takes back those of `steps` that would keep a model from coming to rest: agents that were
+    /// stopped run again.
+    pub fn healing(steps: &[Self]) -> Vec<Self> {
+        let mut stopped: Vec<&String> = Vec::new();
+        for step in steps {
+            match step {
+                Self::StopAgent(unit) if !stopped.contains(&unit) => stopped.push(unit),
+                Self::StartAgent(unit) => stopped.retain(|other| *other != unit),
+                _ => {}
+            }
+        }
+        stopped.into_iter().map(|unit| Self::StartAgent(unit.clone())).collect()
+    }
 }
 
 /// The derived form, which [`Step`] wears as a map with one entry in every format.

@@ -66,7 +66,7 @@ impl<'a> Trial<'a> {
         Self { new: Box::new(new), check: Box::new(check) }
     }
 
-    /// Runs steps, has the model come to rest, and checks it.
+    /// Runs steps, has the model come to rest, with all its agents, and checks it.
     ///
     /// # Errors
     ///
@@ -80,6 +80,7 @@ impl<'a> Trial<'a> {
         let mut sim = (self.new)(seed);
         let result = steps
             .iter()
+            .chain(&Step::healing(steps))
             .try_for_each(|step| step.apply(&mut sim))
             .and_then(|()| sim.settle().map(drop))
             .map_err(|error| error.to_string())

@@ -34,7 +34,7 @@
 //! | faults | [`Sim::rule`], [`Sim::hook_rule`], [`Sim::kill_at`], [`every_command`] |
 //! | time | [`Sim::advance`], [`Sim::stop_agent`] |
 //! | many seeds | [`for_seeds`], [`Trial`], [`Possible`] |
-//! | every order | [`explore`] |
+//! | every order | [`explore`], [`explore_steps`] |
 //! | what no charm should do | [`Sim::check_all`] |
 //! | looking | [`Sim::status`], [`Sim::snapshot`], [`Sim::transcript`], [`Sim::events`], [`Sim::page`] |
 //!

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use charms_reactive_sim::SimError;
 
-/// Why a scenario could not be run.  What goes wrong *in* a run is a [`Problem`](super::play::Problem).
+/// Why a scenario could not be run.  What goes wrong in a run is told, and no error.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SimulateError {

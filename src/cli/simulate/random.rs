@@ -70,7 +70,7 @@ impl Stage<'_> {
     ) -> Result<Played, SimulateError> {
         let mut played = self.begin(seed)?;
         played.enter(&self.scenario.steps, false);
-        for (index, step) in steps.iter().enumerate() {
+        for (index, step) in steps.iter().chain(&Step::healing(steps)).enumerate() {
             if !played.problems.is_empty() {
                 return Ok(played);
             }
@@ -131,7 +131,7 @@ impl Failure {
     /// The failure as a scenario that has it again.
     pub(super) fn scenario(&self, stage: &Stage<'_>, scenario: &Scenario, random: &RandomPart) -> String {
         let mut entries: Vec<Entry> = scenario.steps.clone();
-        entries.extend(self.steps.iter().cloned().map(Entry::step));
+        entries.extend(self.steps.iter().cloned().chain(Step::healing(&self.steps)).map(Entry::step));
         if !random.expect.is_empty() {
             entries.extend([Entry::step(Step::Settle), Entry::expect(random.expect.clone())]);
         }

@@ -121,6 +121,14 @@ fn steps_are_drawn_from_all_that_is_possible() {
 }
 
 #[test]
+fn agents_that_were_stopped_run_in_the_end() {
+    let steps: Vec<Step> =
+        serde_yaml::from_str("[stop-agent: a/0, stop-agent: a/1, start-agent: a/0, stop-agent: a/1]")
+            .unwrap();
+    assert_eq!(Step::healing(&steps), [Step::StartAgent("a/1".to_owned())]);
+}
+
+#[test]
 fn what_is_simpler_never_leads_back() {
     for step in samples() {
         let mut seen = vec![step.clone()];

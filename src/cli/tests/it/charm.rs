@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use expect_test::Expect;
 use zip::write::SimpleFileOptions;
 
 /// A client of a database.
@@ -142,6 +143,11 @@ applications:
 relations:
 - [web:db, db:server]
 ";
+
+#[track_caller]
+pub(crate) fn check(found: &str, expected: &Expect) {
+    expected.assert_eq(found);
+}
 
 pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()

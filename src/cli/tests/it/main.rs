@@ -4,6 +4,7 @@
 #![expect(clippy::needless_raw_string_hashes, reason = "`expect-test` writes its snapshots so")]
 #![expect(clippy::disallowed_methods, reason = "tests write files and start the program")]
 
+mod chance;
 mod charm;
 mod simulate;
 mod watch;
