@@ -8,3 +8,4 @@ mod layout;
 mod readme;
 mod scrape_jobs;
 mod tidy;
+mod waiters;

@@ -48,7 +48,7 @@ fn a_row_of_runtime_configurator_that_is_done_names_a_test() {
         match status.as_str() {
             "done" if names.is_empty() => found.push(format!("{number}: names no test")),
             "differs" if !note.contains("](../waiters.md#") => {
-                found.push(format!("{number}: explains nothing"))
+                found.push(format!("{number}: explains nothing"));
             }
             "done" | "differs" | "not yet" => {}
             other => found.push(format!("{number}: `{other}`")),

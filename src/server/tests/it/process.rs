@@ -83,7 +83,7 @@ fn listed(socket: &Path, list: &str) -> BTreeMap<String, Value> {
             all.insert(item["name"].as_str().expect("a name").to_owned(), item.clone());
         }
         match page["nextPageToken"].as_str() {
-            Some(next) => token = next.to_owned(),
+            Some(next) => next.clone_into(&mut token),
             None => return all,
         }
     }

@@ -23,25 +23,28 @@ fn restart(desk: Desk, folder: &Path) -> Desk {
 }
 
 /// A number below `bound`, drawn from `state`.
-fn draw(state: &mut u64, bound: u64) -> u64 {
+fn draw(state: &mut u64, bound: u32) -> u32 {
     *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-    (*state >> 33) % bound
+    u32::try_from(*state >> 33).expect("31 bits") % bound
+}
+
+/// One of three texts.
+fn pick(state: &mut u64, texts: [&'static str; 3]) -> &'static str {
+    texts[usize::try_from(draw(state, 3)).expect("small")]
 }
 
 /// One random request.
 fn step(desk: &mut Desk, state: &mut u64) {
-    let path = format!("{}/{}", ["a", "ab", "b"][draw(state, 3) as usize], draw(state, 6));
+    let path = format!("{}/{}", pick(state, ["a", "ab", "b"]), draw(state, 6));
     let name = format!("w{}", draw(state, 5));
-    desk.pass(Duration::from_millis(draw(state, 900)));
+    desk.pass(Duration::from_millis(draw(state, 900).into()));
     // Most of these are refused now and then, which is fine: then nothing may change.
     let _ = match draw(state, 12) {
         0..=3 => desk.write(&path),
         4 => desk.ask("PUT", &format!("{CONFIG}/variables/{path}"), &json!({"value": "aGkK"})),
         5 => desk.ask("DELETE", &format!("{CONFIG}/variables/{path}"), &json!({})),
         6 => desk.ask("DELETE", &format!("{CONFIG}/variables/a?recursive=true"), &json!({})),
-        7 | 8 => {
-            desk.wait(&name, ["/a", "b", "/"][draw(state, 3) as usize], 1 + draw(state, 8) as u32, "2.5s")
-        }
+        7 | 8 => desk.wait(&name, pick(state, ["/a", "b", "/"]), 1 + draw(state, 8), "2.5s"),
         9 => desk.ask("DELETE", &format!("{CONFIG}/waiters/{name}"), &json!({})),
         10 => desk.ask("PUT", CONFIG, &json!({"description": path})),
         _ => desk.ask(
