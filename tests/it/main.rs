@@ -16,3 +16,4 @@ mod scrape_jobs;
 mod tidy;
 mod unit_tools;
 mod upgrade;
+mod waiters;

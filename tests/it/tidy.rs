@@ -10,6 +10,7 @@ mod links;
 mod map;
 mod packages;
 mod parity;
+mod runtimeconfig;
 mod simulator;
 mod sources;
 mod tree;

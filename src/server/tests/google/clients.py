@@ -210,7 +210,11 @@ def wrong_input():
     refused(VARIABLES.list(parent=config, pageToken="abc"), 400, bad)
     refused(VARIABLES.list(parent=config, filter="projects/x/configs/y"), 400, bad)
     refused(VARIABLES.create(parent=config, body={}, requestId="x" * 65), 400, bad)
+    assert VARIABLES.delete(name=f"{config}/variables/empty", recursive=True).execute() == {}, "a leaf, too"
+    ignored = variable("ignored", text="x", updateTime="2000-01-01T00:00:00Z", state="DELETED").execute()
+    assert ignored["updateTime"] > "2024" and "state" not in ignored, ignored
     missing = f"{PROJECT}/configs/none"
+    refused(CONFIGS.delete(name=missing), 404, "NOT_FOUND")
     refused(VARIABLES.list(parent=missing), 404, "NOT_FOUND")
     refused(VARIABLES.create(parent=missing, body={"name": f"{missing}/variables/a", "text": "x"}), 404, "NOT_FOUND")
 
@@ -223,6 +227,10 @@ def wrong_input():
     refused(WAITERS.create(parent=config, body=body), 400, bad)
     refused(WAITERS.create(parent=config, body={**body, "success": {}}), 400, bad)
     refused(WAITERS.create(parent=config, body={**body, "name": "w", "success": {"cardinality": once}}), 400, bad)
+    said = {**body, "name": f"{config}/waiters/said", "success": {"cardinality": once}, "done": True, "error": {"code": 1}}
+    WAITERS.create(parent=config, body={**said, "createTime": "2000-01-01T00:00:00Z"}).execute()
+    made = WAITERS.get(name=said["name"]).execute()
+    assert "done" not in made and "error" not in made and made["createTime"] > "2024", made
     for place, (number, found) in enumerate([(0, 1), ("3", 3), (3.0, 3), (None, 1)]):
         name = f"c2d-sql-0{place}_Waiter"
         waiter(name, config, {"path": "missing//x/", "number": number}, timeout="1.5s").execute()
@@ -253,6 +261,7 @@ def outcomes_of_waiters():
     assert state("counts") == (True, None)
     VARIABLES.delete(name=f"{config}/variables/foo", recursive=True).execute()
     assert state("counts") == (True, None), "latched"
+    refused(waiter("counts", config, {"path": "foo"}), 409, "ALREADY_EXISTS")
 
     failed = (True, {"code": 9, "message": "Failure condition satisfied."})
     waiter("fails", config, {"path": "/s", "number": 1}, failure={"path": "/s/f", "number": 1}).execute()
@@ -277,6 +286,9 @@ def outcomes_of_waiters():
     assert state("deleted") == (True, None), "another one of the same name"
     names = [found["name"].rsplit("/", 1)[1] for found in WAITERS.list(parent=config).execute()["waiters"]]
     assert names == ["at-once", "counts", "deleted", "fails", "self", "times-out"], names
+    page = WAITERS.list(parent=config, pageSize=4).execute()
+    rest = WAITERS.list(parent=config, pageSize=4, pageToken=page["nextPageToken"]).execute()
+    assert [found["name"].rsplit("/", 1)[1] for found in page["waiters"] + rest["waiters"]] == names
     waiter("under-it", config, {"path": "/zzz", "number": 1}).execute()
     CONFIGS.delete(name=config).execute()
     refused(WAITERS.get(name=f"{config}/waiters/under-it"), 404, "NOT_FOUND")

@@ -1,0 +1,6 @@
+//! The service with a made-up clock, its store, and `charmd` as a process.
+
+mod desk;
+mod process;
+mod restart;
+mod time;
