@@ -65,6 +65,7 @@ impl Sim {
         input: Input,
     ) -> Result<Finished, RunError> {
         let (unit, hook, about) = (run.unit.clone(), run.name(), run.about());
+        self.model.now = self.clock.now();
         self.model.journal.record(Event::HookStarted { unit, hook, about });
         match target {
             Ok(Target::File(path)) => self.execute_file(run, path, input),
