@@ -9,8 +9,9 @@ use charms_reactive_core::UnitName;
 
 use crate::dispatch::Settled;
 use crate::error::SimError;
-use crate::model::{Life, Model};
+use crate::model::{Life, Model, Unit};
 use crate::random::Random;
+use crate::secret::Secret;
 use crate::sim::Sim;
 
 /// How long a failed hook waits for its first retry.
@@ -34,6 +35,13 @@ pub const LEASE: Duration = Duration::from_secs(30);
 /// Model setting `update-status-hook-interval`, with twenty per cent more or less.
 pub const UPDATE_STATUS_INTERVAL: Duration = Duration::from_mins(5);
 
+/// How often metrics are collected, up to twenty per cent more or less.
+///
+/// # Source
+///
+/// `juju/juju:internal/worker/metrics/collect/manifold.go` and `.../spool/listener.go`, to 3.
+const METRICS_INTERVAL: Duration = Duration::from_mins(5);
+
 /// What the clock says, and what waits for it.
 #[derive(Debug)]
 pub(crate) struct Clock {
@@ -42,8 +50,10 @@ pub(crate) struct Clock {
     update_status_interval: Duration,
     /// When `update-status` comes next.
     update_status: BTreeMap<UnitName, Duration>,
-    /// How often in a row a hook failed, and when it is run again.
-    retries: BTreeMap<UnitName, (u32, Duration)>,
+    /// How long the last retry of a failed hook was waited for, and when it is.
+    retries: BTreeMap<UnitName, (Duration, Duration)>,
+    /// When the metrics of a unit are collected next.
+    metrics: BTreeMap<UnitName, Duration>,
     /// The units whose agent does not run, with the end of the lease that it had then.
     stopped: BTreeMap<UnitName, Duration>,
 }
@@ -56,6 +66,7 @@ impl Clock {
             update_status_interval,
             update_status: BTreeMap::new(),
             retries: BTreeMap::new(),
+            metrics: BTreeMap::new(),
             stopped: BTreeMap::new(),
         }
     }
@@ -65,11 +76,23 @@ impl Clock {
         !self.stopped.contains_key(unit)
     }
 
+    /// What the clock says.
+    pub(crate) fn now(&self) -> Duration {
+        self.now
+    }
+
     /// Notes that a hook failed.
+    ///
+    /// # Source
+    ///
+    /// `juju/utils:timer.go`, `BackoffTimer`: the first wait is exact, each further one is twice as long with up
+    /// to three per cent more or less.
     pub(crate) fn fail(&mut self, unit: &UnitName) {
-        let failures = self.retries.get(unit).map_or(0, |(failures, _)| *failures);
-        let wait = RETRY_MIN.saturating_mul(1_u32.checked_shl(failures).unwrap_or(u32::MAX)).min(RETRY_MAX);
-        self.retries.insert(unit.clone(), (failures + 1, self.now + wait));
+        let wait = match self.retries.get(unit) {
+            None => RETRY_MIN,
+            Some((wait, _)) => self.about(*wait * 2, 3).min(RETRY_MAX),
+        };
+        self.retries.insert(unit.clone(), (wait, self.now + wait));
     }
 
     /// Notes that a unit has no failed hook any more.
@@ -87,10 +110,12 @@ impl Clock {
         self.now = self.now.max(at);
     }
 
-    /// The interval of `update-status`, up to twenty per cent more or less.
-    fn jittered(&mut self) -> Duration {
-        let percent = u32::try_from(80 + self.random.index(41)).expect("below 121");
-        self.update_status_interval * percent / 100
+    /// A time, up to so many per cent more or less.
+    fn about(&mut self, time: Duration, percent: u32) -> Duration {
+        let least = time * (100 - percent) / 100;
+        let window = (time * percent / 50).as_micros();
+        let window = usize::try_from(window).unwrap_or(usize::MAX);
+        least + Duration::from_micros(self.random.index(window.max(1)) as u64)
     }
 
     /// Starts the timers of units that have none, and stops those of units that are gone.
@@ -108,21 +133,37 @@ impl Clock {
         self.stopped.retain(|unit, _| model.units.contains_key(unit));
         for unit in ticking {
             if !self.update_status.contains_key(unit) {
-                let at = self.now + self.jittered();
+                let at = self.now + self.about(self.update_status_interval, 20);
                 self.update_status.insert(unit.clone(), at);
+            }
+        }
+        let is_measured = |unit: &&Unit| {
+            unit.is_installed
+                && !unit.is_removed
+                && model.juju.has_metrics()
+                && !unit.charm.metrics.is_empty()
+        };
+        let measured: BTreeSet<&UnitName> =
+            model.units.values().filter(is_measured).map(|unit| &unit.name).collect();
+        self.metrics.retain(|unit, _| measured.contains(unit));
+        for unit in measured {
+            if !self.metrics.contains_key(unit) {
+                let at = self.now + self.about(METRICS_INTERVAL, 20);
+                self.metrics.insert(unit.clone(), at);
             }
         }
     }
 
     /// The next moment at which something happens by itself.
     fn next(&self, model: &Model) -> Option<Duration> {
-        let timers = self.update_status.values().copied();
+        let timers = self.update_status.values().chain(self.metrics.values()).copied();
         let is_failed = |unit: &UnitName| model.units.get(unit).is_some_and(|unit| unit.failed.is_some());
         let retries = self.retries.iter().filter(|(unit, _)| self.is_running(unit) && is_failed(unit));
         let retries = retries.map(|(_, (_, at))| *at);
         let leases = self.stopped.iter().filter(|(unit, _)| model.is_leader(unit)).map(|(_, at)| *at);
         let leases = leases.filter(|at| *at > self.now);
-        timers.chain(retries).chain(leases).min()
+        let secrets = model.secrets.values().filter_map(Secret::next_moment);
+        timers.chain(retries).chain(leases).chain(secrets).min()
     }
 }
 
@@ -132,7 +173,8 @@ impl Sim {
         self.clock.now
     }
 
-    /// Lets time pass: `update-status` comes on its timers, failed hooks are run again, leases end.
+    /// Lets time pass: `update-status` comes on its timers, failed hooks are run again, leases end, secrets rotate
+    /// and expire, metrics are collected.
     ///
     /// All that is due is run first, and after each of these.  Only hooks whose time has not come are left
     /// in error.
@@ -148,6 +190,9 @@ impl Sim {
             }
             self.fire();
             self.due.forget();
+            for unit in self.measured_by_now() {
+                settled.hooks += usize::from(self.collect_metrics(&unit.to_string())?.is_some());
+            }
             for unit in self.retries_due() {
                 self.resolve(&unit.to_string(), true)?;
                 settled.hooks += 1;
@@ -165,7 +210,18 @@ impl Sim {
         failed.filter(is_due).cloned().collect()
     }
 
-    /// Has happen what is due by now, besides retries.
+    /// The units whose metrics are to be collected by now; their timers begin again.
+    fn measured_by_now(&mut self) -> Vec<UnitName> {
+        let now = self.clock.now;
+        let due = self.clock.metrics.iter().filter(|(unit, at)| **at <= now && self.clock.is_running(unit));
+        let due: Vec<UnitName> = due.map(|(unit, _)| unit.clone()).collect();
+        for unit in &due {
+            self.clock.metrics.remove(unit);
+        }
+        due
+    }
+
+    /// Has happen what is due by now, besides retries and metrics.
     fn fire(&mut self) {
         let now = self.clock.now;
         let due: Vec<UnitName> = self
@@ -176,11 +232,14 @@ impl Sim {
             .map(|(unit, _)| unit.clone())
             .collect();
         for name in due {
-            let next = now + self.clock.jittered();
+            let next = now + self.clock.about(self.clock.update_status_interval, 20);
             self.clock.update_status.insert(name.clone(), next);
             if let Some(unit) = self.model.units.get_mut(&name) {
                 unit.is_update_status_due = true;
             }
+        }
+        for secret in self.model.secrets.values_mut() {
+            secret.reach(now);
         }
         let ended: Vec<UnitName> =
             self.clock.stopped.iter().filter(|(_, at)| **at <= now).map(|(unit, _)| unit.clone()).collect();

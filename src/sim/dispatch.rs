@@ -172,6 +172,7 @@ impl Sim {
 
     fn done(&mut self, unit: &UnitName, hook: &Hook) {
         self.clock.succeed(unit);
+        self.model.now = self.clock.now();
         commit::done(&mut self.model, unit, hook);
         if !self.model.units.contains_key(unit) {
             self.agents.remove(unit);

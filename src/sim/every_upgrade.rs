@@ -96,7 +96,7 @@ pub fn every_upgrade(
         let found = run.sim.snapshot();
         if let Some(expected) = expected.as_ref().filter(|expected| **expected != found) {
             let difference = expected.difference(&found);
-            return Err(run.broken(format!("in the end, other than in another order:\n{difference}")));
+            return Err(run.broken(format!("in the end, other than in another order:\n{difference}")).into());
         }
         expected = Some(found);
     }
@@ -133,14 +133,23 @@ struct WayOn {
 }
 
 impl WayOn {
-    fn broken(&self, reason: String) -> Box<BrokenUpgrade> {
+    fn broken(&self, reason: String) -> BrokenUpgrade {
         let events: &[Event] = self.sim.events();
         let transcript = crate::transcript::transcript(events.get(self.begin..).unwrap_or(events));
-        Box::new(BrokenUpgrade { order: self.order.clone(), reason, transcript })
+        BrokenUpgrade { order: self.order.clone(), reason, transcript }
     }
 
     fn done(&self, result: Result<(), SimError>) -> Result<(), Box<BrokenUpgrade>> {
-        result.map_err(|error| self.broken(error.to_string()))
+        Ok(result.map_err(|error| self.broken(error.to_string()))?)
+    }
+
+    /// Lets the model come to rest, without anybody in error.
+    fn settle(&mut self) -> Result<(), Box<BrokenUpgrade>> {
+        let settled = self.sim.settle().map_err(|error| self.broken(error.to_string()))?;
+        let Some((unit, hook)) = settled.failed.first() else { return Ok(()) };
+        let error = self.sim.unit(&unit.to_string()).ok().and_then(|unit| unit.failed_hook);
+        let why = error.map(|failed| failed.error).unwrap_or_default();
+        Err(self.broken(format!("hook `{hook}` of `{unit}` failed: {why}")).into())
     }
 }
 
@@ -196,17 +205,9 @@ impl Ways<'_> {
     /// Lets the model come to rest, has something happen, and looks at what came of it.
     fn look(&self, run: &mut WayOn) -> Result<(), Box<BrokenUpgrade>> {
         run.looks += 1;
-        self.settle(run)?;
+        run.settle()?;
         (self.live)(&mut run.sim).map_err(|reason| run.broken(reason))?;
-        self.settle(run)
-    }
-
-    fn settle(&self, run: &mut WayOn) -> Result<(), Box<BrokenUpgrade>> {
-        let settled = run.sim.settle().map_err(|error| run.broken(error.to_string()))?;
-        let Some((unit, hook)) = settled.failed.first() else { return Ok(()) };
-        let error = run.sim.unit(&unit.to_string()).ok().and_then(|unit| unit.failed_hook);
-        let why = error.map(|failed| failed.error).unwrap_or_default();
-        Err(run.broken(format!("hook `{hook}` of `{unit}` failed: {why}")))
+        run.settle()
     }
 }
 

@@ -65,6 +65,7 @@ impl Sim {
         input: Input,
     ) -> Result<Finished, RunError> {
         let (unit, hook, about) = (run.unit.clone(), run.name(), run.about());
+        self.model.now = self.clock.now();
         self.tell_time();
         if let Purpose::Action { id, parameters, .. } = &run.purpose {
             let (unit, action, parameters) = (unit.clone(), hook.clone(), parameters.clone());
@@ -146,12 +147,14 @@ impl Sim {
     pub(crate) fn close(&self, server: Option<Server>, run: &Run) -> Result<(), RunError> {
         let Some(server) = server else { return Ok(()) };
         let waited = self.settings.connection_limit;
+        let charm = self.agents.charm(&run.unit);
+        let origin = stray::Origin { charm: &charm, context_id: &run.context_id };
         server.close(waited).map_err(|open| RunError::ConnectionLeft {
             unit: run.unit.clone(),
             hook: run.name(),
             open,
             waited,
-            holders: stray::of_run(&run.context_id).iter().map(ToString::to_string).collect(),
+            holders: stray::of_run(origin).iter().map(ToString::to_string).collect(),
         })
     }
 

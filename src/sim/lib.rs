@@ -69,6 +69,7 @@ mod action;
 mod agent;
 mod base64;
 mod builder;
+mod calendar;
 mod charm;
 mod checker;
 mod choose;

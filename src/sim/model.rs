@@ -15,6 +15,7 @@ mod workload;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use charms_reactive_core::{ApplicationName, UnitName};
 use charms_reactive_hookcmd::commands::Party;
@@ -59,6 +60,8 @@ pub(crate) struct Model {
     /// Actions that were asked for, by number.
     pub(crate) actions: BTreeMap<u32, ActionTask>,
     pub(crate) substrate: Substrate,
+    /// What the clock said when the charm was started that runs.
+    pub(crate) now: Duration,
     /// Where storage and the units' resources are.
     pub(crate) root: PathBuf,
     /// Whether the cloud makes new storage only when it is asked to.
@@ -96,6 +99,7 @@ impl Model {
             storage: BTreeMap::new(),
             actions: BTreeMap::new(),
             substrate: Substrate::default(),
+            now: Duration::ZERO,
             root: PathBuf::new(),
             is_storage_held: false,
             credential: None,

@@ -178,7 +178,8 @@ impl Program {
         let exit = exit.and_then(|end| match end {
             End::Ended(exit) => Ok(exit),
             End::Kill(exit) => {
-                stray::end_run(child.id(), &watch.host.run.context_id);
+                let context_id = watch.host.run.context_id.as_str();
+                stray::end_run(child.id(), stray::Origin { charm: &self.folder, context_id });
                 child.kill()?;
                 child.wait().map(|_| exit)
             }

@@ -1,15 +1,24 @@
 //! Secrets: revisions of content, who may read them, who tracks which, and what their owners are told.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use charms_reactive_core::{ApplicationName, SecretEvent, UnitName};
 use charms_reactive_hookcmd::commands::Party;
 
 use crate::base64;
+use crate::calendar;
 use crate::error::{ModelError, SimError};
 use crate::model::{HookSecret, Model, Unit};
 use crate::operator::acted;
 use crate::sim::Sim;
+
+/// How long it takes until an owner is told again what it did nothing about.
+///
+/// # Source
+///
+/// `juju/juju:core/secrets/rotate.go`, `RotateRetryDelay` and `ExpireRetryDelay`.
+const RETRY: Duration = Duration::from_mins(5);
 
 /// A secret of a unit or an application.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,7 +28,10 @@ pub(crate) struct Secret {
     pub(crate) label: Option<String>,
     pub(crate) description: String,
     pub(crate) rotation: String,
-    pub(crate) expiry: Option<String>,
+    /// When it is to be rotated next.
+    pub(crate) rotates: Option<Duration>,
+    /// When a revision is not good any more, or when its owner is told so again.
+    pub(crate) expires: BTreeMap<u32, Duration>,
     /// Keys and contents in base64, by revision; the last one is the newest.
     pub(crate) revisions: BTreeMap<u32, BTreeMap<String, String>>,
     /// Who may read it, and through which relation.
@@ -62,12 +74,64 @@ impl Secret {
             label: None,
             description: String::new(),
             rotation: "never".to_owned(),
-            expiry: None,
+            rotates: None,
+            expires: BTreeMap::new(),
             revisions: BTreeMap::from([(1, content)]),
             grants: BTreeSet::new(),
             is_rotation_due: false,
             expired: BTreeSet::new(),
         }
+    }
+
+    /// The next moment at which its owner is told something.
+    pub(crate) fn next_moment(&self) -> Option<Duration> {
+        let rotates = self.rotates.filter(|_| !self.is_rotation_due);
+        let expires = self.expires.iter().filter(|(revision, _)| !self.expired.contains(revision));
+        rotates.into_iter().chain(expires.map(|(_, at)| *at)).min()
+    }
+
+    /// It is `now`: what is over by now is told.
+    pub(crate) fn reach(&mut self, now: Duration) {
+        self.is_rotation_due |= self.rotates.is_some_and(|at| at <= now);
+        for (revision, at) in &mut self.expires {
+            if *at <= now && self.expired.insert(*revision) {
+                // Told again until the owner has removed the revision.
+                *at = now + RETRY;
+            }
+        }
+    }
+
+    /// When a secret is rotated that was rotated at `last`; never without a policy.
+    ///
+    /// # Source
+    ///
+    /// `juju/juju:core/secrets/rotate.go`, `NextRotateTime`.
+    pub(crate) fn rotates_after(&self, last: Duration) -> Option<Duration> {
+        const DAY: Duration = Duration::from_hours(24);
+        match self.rotation.as_str() {
+            "hourly" => Some(last + Duration::from_hours(1)),
+            "daily" => Some(last + DAY),
+            "weekly" => Some(last + DAY * 7),
+            "monthly" => Some(calendar::months_later(last, 1)),
+            "quarterly" => Some(calendar::months_later(last, 3)),
+            "yearly" => Some(calendar::months_later(last, 12)),
+            _ => None,
+        }
+    }
+
+    /// Its owner was told to rotate it when `revision` was the newest.
+    ///
+    /// # Source
+    ///
+    /// `juju/juju:apiserver/facades/agent/secretsmanager`, `SecretsRotated`: without a new revision it is told
+    /// again soon, and so it is when the secret would expire before its next turn.
+    fn rotated(&mut self, revision: u32, now: Duration) {
+        self.is_rotation_due = false;
+        let last = self.rotates.unwrap_or(now);
+        let (next, soon) = (self.rotates_after(last), last + RETRY);
+        let expires = self.expires.get(&self.newest()).copied();
+        let is_too_late = expires.is_some_and(|at| next.is_some_and(|next| at < next) && soon < at);
+        self.rotates = next.map(|next| if is_too_late || self.newest() == revision { soon } else { next });
     }
 
     /// Whether `unit` may read the content.
@@ -175,7 +239,7 @@ impl Model {
             }
             SecretEvent::Rotate => {
                 if let Some(secret) = self.secrets.get_mut(&about.id) {
-                    secret.is_rotation_due = false;
+                    secret.rotated(about.revision, self.now);
                 }
             }
             SecretEvent::Expired => {
@@ -199,10 +263,10 @@ impl Model {
     /// The time of a secret's newest revision is over.
     pub(crate) fn expire_secret(&mut self, id: &str) -> Result<(), ModelError> {
         let secret = self.secret_mut(id)?;
-        if secret.expiry.is_none() {
+        let newest = secret.newest();
+        if !secret.expires.contains_key(&newest) {
             return Err(ModelError::SecretMoment { id: id.to_owned(), lacks: "no expiry time" });
         }
-        let newest = secret.newest();
         secret.expired.insert(newest);
         Ok(())
     }

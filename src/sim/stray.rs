@@ -6,8 +6,10 @@
 //! Where there is no `/proc`, nothing is found.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fmt;
 use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -27,22 +29,32 @@ impl fmt::Display for Stray {
     }
 }
 
+/// Which run is meant: simulations with one seed have the same context ids, but no two share a folder.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Origin<'a> {
+    pub(crate) charm: &'a Path,
+    pub(crate) context_id: &'a str,
+}
+
 /// The programs that a run has started, whoever their parents are by now.
-pub(crate) fn of_run(context_id: &str) -> Vec<Stray> {
-    let variable = format!("JUJU_CONTEXT_ID={context_id}");
-    all().filter(|pid| has_variable(*pid, |text| text == variable.as_bytes())).map(named).collect()
+pub(crate) fn of_run(origin: Origin<'_>) -> Vec<Stray> {
+    let id = format!("JUJU_CONTEXT_ID={}", origin.context_id);
+    let folder = format!("JUJU_CHARM_DIR={}", origin.charm.display());
+    let is_meant =
+        |variables: &[&[u8]]| variables.contains(&id.as_bytes()) && variables.contains(&folder.as_bytes());
+    all().filter(|pid| was_started_with(*pid, is_meant)).map(named).collect()
 }
 
 /// The programs that were started by charms whose directory is below `folder`.
 pub(crate) fn below(folder: &Path) -> Vec<Stray> {
-    let is_below = |text: &[u8]| {
-        let path = text.strip_prefix(b"JUJU_CHARM_DIR=").and_then(|path| std::str::from_utf8(path).ok());
-        path.is_some_and(|path| Path::new(path).starts_with(folder))
+    let is_below = |variables: &[&[u8]]| {
+        let path = variables.iter().find_map(|text| text.strip_prefix(b"JUJU_CHARM_DIR="));
+        path.is_some_and(|path| Path::new(OsStr::from_bytes(path)).starts_with(folder))
     };
     let stands_below =
         |pid: u32| fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|at| at.starts_with(folder));
     // A program that was started without Juju's variables may still stand in its charm.
-    all().filter(|pid| has_variable(*pid, is_below) || stands_below(*pid)).map(named).collect()
+    all().filter(|pid| was_started_with(*pid, is_below) || stands_below(*pid)).map(named).collect()
 }
 
 /// Ends all that `look` finds, and what that starts meanwhile.
@@ -57,9 +69,9 @@ pub(crate) fn end_all(look: impl Fn() -> Vec<Stray>) {
 }
 
 /// Ends a charm that is not waited for yet, with everything that it started.
-pub(crate) fn end_run(pid: u32, context_id: &str) {
+pub(crate) fn end_run(pid: u32, origin: Origin<'_>) {
     end_all(|| {
-        let mut found = of_run(context_id);
+        let mut found = of_run(origin);
         found.extend(descendants(pid).into_iter().map(named));
         found
     });
@@ -80,10 +92,10 @@ fn all() -> impl Iterator<Item = u32> {
     pids.filter(|pid| *pid != std::process::id())
 }
 
-/// Whether a process was started with such a variable; never, once it has ended.
-fn has_variable(pid: u32, is_meant: impl Fn(&[u8]) -> bool) -> bool {
+/// Whether a process was started with such variables; never, once it has ended.
+fn was_started_with(pid: u32, is_meant: impl Fn(&[&[u8]]) -> bool) -> bool {
     let variables = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-    variables.split(|byte| *byte == 0).any(is_meant)
+    is_meant(&variables.split(|byte| *byte == 0).collect::<Vec<_>>())
 }
 
 fn named(pid: u32) -> Stray {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use charms_reactive_core::{ApplicationName, UnitName};
 use charms_reactive_hookcmd::commands::Party;
@@ -11,6 +12,7 @@ use serde_json::{Map, Value, json};
 use super::flags::Flag;
 use super::{Asked, Command, Done, Failure, Outcome, failed, usage};
 use crate::base64;
+use crate::calendar;
 use crate::model::Tracked;
 use crate::secret::{Grant, Secret};
 
@@ -160,12 +162,30 @@ fn describe(asked: &Asked<'_>, secret: &mut Secret) -> Result<(), Failure> {
         if !ROTATIONS.contains(&rotation) {
             return usage(format!("rotate policy {rotation:?} not valid"));
         }
-        rotation.clone_into(&mut secret.rotation);
-    }
-    if let Some(expiry) = asked.line.value("expire") {
-        secret.expiry = Some(expiry.to_owned());
+        if secret.rotation != rotation {
+            rotation.clone_into(&mut secret.rotation);
+            secret.rotates = secret.rotates_after(asked.model.now);
+        }
     }
     Ok(())
+}
+
+/// When the newest revision is not good any more, as the command line says.
+///
+/// # Source
+///
+/// `J/secret-add.go`: a moment, or a duration from now on.
+fn expiry(asked: &Asked<'_>) -> Result<Option<Duration>, Failure> {
+    let Some(text) = asked.line.value("expire").filter(|text| !text.is_empty()) else { return Ok(None) };
+    if let Some(at) = calendar::read(text) {
+        return Ok(Some(at));
+    }
+    let is_negative = text.starts_with('-') && calendar::duration(&text[1..]).is_some();
+    match calendar::duration(text) {
+        Some(time) if !time.is_zero() => Ok(Some(asked.model.now + time)),
+        None if !is_negative => usage(format!("expire time or duration {text:?} not valid")),
+        _ => usage(format!("negative expire duration {text:?} not valid")),
+    }
 }
 
 fn secret_add(asked: &mut Asked<'_>) -> Outcome {
@@ -180,6 +200,7 @@ fn secret_add(asked: &mut Asked<'_>) -> Outcome {
     }
     let mut secret = Secret::new(Some(owner), content);
     describe(asked, &mut secret)?;
+    secret.expires.extend(expiry(asked)?.map(|at| (1, at)));
     let id = asked.model.next_secret_id();
     stage(asked, id.clone(), Some(secret));
     Ok(Done::Text(format!("secret:{id}\n")))
@@ -198,6 +219,8 @@ fn secret_set(asked: &mut Asked<'_>) -> Outcome {
         let revision = if newest > stored { newest } else { newest + 1 };
         secret.revisions.insert(revision, content);
     }
+    let newest = secret.newest();
+    secret.expires.extend(expiry(asked)?.map(|at| (newest, at)));
     stage(asked, id, Some(secret));
     Ok(Done::Nothing)
 }
@@ -319,8 +342,11 @@ fn secret_info_get(asked: &mut Asked<'_>) -> Outcome {
     if !secret.description.is_empty() {
         info["description"] = Value::from(secret.description.as_str());
     }
-    if let Some(expiry) = &secret.expiry {
-        info["expiry"] = Value::from(expiry.as_str());
+    if let Some(at) = secret.expires.get(&secret.newest()) {
+        info["expiry"] = Value::from(calendar::shown(*at));
+    }
+    if let Some(at) = secret.rotates {
+        info["rotates"] = Value::from(calendar::shown(at));
     }
     let access: Vec<Value> = access.collect();
     if !access.is_empty() {
@@ -414,6 +440,8 @@ fn secret_remove(asked: &mut Asked<'_>) -> Outcome {
             "invalid value {revision:?} for option --revision: strconv.ParseInt: parsing {revision:?}: invalid syntax"
         ));
     };
+    secret.expires.remove(&number);
+    secret.expired.remove(&number);
     if secret.revisions.remove(&number).is_none() {
         return failed(format!("secret revision \"{id}/{number}\" not found"));
     }

@@ -99,7 +99,7 @@ fn secret_lines(model: &Model, id: &str, secret: &Secret) -> Vec<String> {
         "{name}: {:?}, rotated {}, {}",
         secret.description,
         secret.rotation,
-        if secret.expiry.is_some() { "expires" } else { "stays" },
+        if secret.expires.contains_key(&secret.newest()) { "expires" } else { "stays" },
     )];
     lines.extend(secret.revisions.iter().map(|(revision, content)| {
         let content: Vec<String> = content.iter().map(|(key, text)| format!("{key}={text}")).collect();

@@ -33,18 +33,18 @@ struct Member {
 }
 
 pub(crate) fn one() -> App {
-    app(READY).handler(|hook: &mut Hook| publish(hook, READY, member_of_one), none([READY]))
+    app(READY).handler(|hook: &mut Hook| publish(hook, &READY, member_of_one), none([READY]))
 }
 
 pub(crate) fn two() -> App {
     app(SERVING)
         .handler(rename, when(READY))
         .handler(keep_weight, none([SERVING]))
-        .handler(|hook: &mut Hook| publish(hook, SERVING, member_of_two), none([SERVING]))
+        .handler(|hook: &mut Hook| publish(hook, &SERVING, member_of_two), none([SERVING]))
 }
 
 pub(crate) fn three() -> App {
-    app(SERVING).handler(|hook: &mut Hook| publish(hook, SERVING, word), none([SERVING]))
+    app(SERVING).handler(|hook: &mut Hook| publish(hook, &SERVING, word), none([SERVING]))
 }
 
 /// What all versions have in common; `told` is the flag of a unit that has told its number.
@@ -105,7 +105,7 @@ fn number(hook: &Hook) -> Result<u32, HandlerError> {
 /// Tells the others a number, in the form of a version.
 fn publish<M: Serialize>(
     hook: &mut Hook,
-    told: Flag,
+    told: &Flag,
     message: fn(&Hook, u32) -> Result<M, HandlerError>,
 ) -> Result<(), HandlerError> {
     for relation in hook.endpoint(endpoints::RING).relations()? {
@@ -118,7 +118,7 @@ fn publish<M: Serialize>(
 /// Shows the sum of what the others say.
 fn show(hook: &mut Hook) -> Result<(), HandlerError> {
     let mut sum = 0;
-    for unit in hook.endpoint(endpoints::RING).all_joined_units()?.iter() {
+    for unit in &hook.endpoint(endpoints::RING).all_joined_units()? {
         let member: Option<Member> = unit.received()?.parse("member")?;
         sum += member.map_or(0, |member| member.number);
     }

@@ -224,7 +224,7 @@ fn what_is_too_large_for_juju_is_refused_in_its_words() {
         (key, "exit code 1", "ERROR max allowed key length (256) exceeded"),
         (value, "exit code 1", "ERROR max allowed value length (65536) exceeded"),
     ] {
-        let (mut sim, run) = updated(quick(), body);
+        let (mut sim, run) = updated(without_retries(), body);
         let expected = Outcome::Failed { error: error.to_owned() };
         assert_eq!(outcome(run), expected, "{body}\n{}", sim.transcript());
         assert!(sim.transcript().contains(told), "{}", sim.transcript());
@@ -244,12 +244,12 @@ fn a_databag_takes_a_mebibyte_and_not_more_than_a_document() {
     assert_eq!(sim.unit_databag(0, "web/0").unwrap().text("big").map(str::len), Some(1 << 20));
     let body = "for i in {1..17}; do printf \"k$i: %s\\n\" \"$(head -c 1048576 /dev/zero | tr '\\0' x)\"; done > big\n\
          relation-set -r 0 --file big";
-    let (_, run) = updated(quick_but_long(), body);
+    let (_, run) = updated(without_retries(), body);
     let Outcome::Failed { error } = outcome(run) else { panic!("it was taken") };
     assert!(error.contains("larger than a document may be"), "{error}");
 }
 
-fn quick_but_long() -> Sim {
+fn without_retries() -> Sim {
     builder().retries_max(0).build().unwrap()
 }
 
@@ -268,7 +268,7 @@ fn a_hook_may_end_while_a_command_of_its_runs() {
         "for i in {1..20}; do state-set k$i=1 > /dev/null 2>&1 & done; kill -KILL $$",
         "(while state-set k=1; do :; done) > /dev/null 2>&1 &\nfalse",
     ] {
-        let (mut sim, run) = updated(quick(), body);
+        let (mut sim, run) = updated(without_retries(), body);
         let is_failed = matches!(run.unwrap().unwrap().outcome, Outcome::Failed { .. });
         on(&sim, "web/0", "update-status", "state-set end=1");
         if is_failed {

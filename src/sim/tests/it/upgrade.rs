@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use charms_reactive_sim::hookcmd::UnitName;
 use charms_reactive_sim::{JujuVersion, Sim, UpgradesCovered, every_upgrade};
 use serde_json::Value;
 
@@ -50,10 +51,8 @@ fn bump(sim: &mut Sim) -> Result<(), String> {
     let units = sim.units("member");
     sim.enqueue_action(&units[0].to_string(), "bump", Value::Null).map_err(|error| error.to_string())?;
     sim.settle().map_err(|error| error.to_string())?;
-    let number = |unit: &_| -> u32 {
-        let number = sim.unit_state(&String::from(ToString::to_string(unit))).unwrap();
-        number["number"].parse().unwrap()
-    };
+    let number =
+        |unit: &UnitName| -> u32 { sim.unit_state(&unit.to_string()).unwrap()["number"].parse().unwrap() };
     for unit in &units {
         let others: u32 = units.iter().filter(|other| *other != unit).map(number).sum();
         let shown = sim.unit(&unit.to_string()).unwrap().workload.message;
