@@ -2,14 +2,15 @@
 //!
 //! | Key | Value | Becomes |
 //! |---|---|---|
-//! | `reactive.states.FLAG` | null, or what an interface of the first generation kept | a flag |
+//! | `reactive.states.FLAG` | null, or what an interface of the first generation kept | a flag; the value is kept |
+//! | `reactive.conversations....` | what an interface of the first generation kept | kept |
 //! | `reactive.endpoints.departed.ENDPOINT` | a list of units with their last data | departed units |
 //! | `reactive.data_changed.endpoint.ENDPOINT.RELATION.UNIT.KEY` | a hash | what was seen of the unit |
 //! | `reactive.data_changed.NAME` | a hash | data |
 //! | `reactive.files_changed.PATH` | a hash, or null | files |
 //! | `reactive.invoked.PATH:LINE:NAME` | true | a handler that ran once |
 //! | `leadership.settings.KEY` | a text, or null | a setting of the leader |
-//! | other keys of `reactive.` | of the running dispatch, triggers, conversations | nothing |
+//! | other keys of `reactive.` | of the running dispatch, triggers | nothing |
 //! | all others | the charm's own | kept |
 
 use std::collections::BTreeMap;
@@ -36,6 +37,9 @@ pub(crate) fn imported(rows: Vec<(String, String)>, handlers: &BTreeMap<String, 
             if !is_of_hook(flag) {
                 imported.flags.push(flag.to_owned());
             }
+            if value != "null" {
+                imported.kept.insert(key, value);
+            }
         } else if key.starts_with("reactive.endpoints.departed.") {
             imported
                 .departed
@@ -61,7 +65,7 @@ pub(crate) fn imported(rows: Vec<(String, String)>, handlers: &BTreeMap<String, 
             if let Some(Some(text)) = parsed::<Option<String>>(&key, &value) {
                 imported.leader.insert(setting.to_owned(), text);
             }
-        } else if !key.starts_with("reactive.") {
+        } else if key.starts_with("reactive.conversations.") || !key.starts_with("reactive.") {
             imported.kept.insert(key, value);
         }
     }
@@ -153,7 +157,8 @@ mod tests {
         assert_eq!(imported.files.values().filter(|hash| hash.is_none()).count(), 1);
         assert_eq!(imported.done, ["install", "other"]);
         assert_eq!(imported.leader, BTreeMap::from([("pw".to_owned(), "a".to_owned())]));
-        assert_eq!(imported.kept.keys().collect::<Vec<_>>(), ["my.note"]);
+        let kept = ["my.note", "reactive.conversations.old:2.o/0", "reactive.states.old.available"];
+        assert_eq!(imported.kept.keys().collect::<Vec<_>>(), kept);
     }
 
     #[test]
@@ -163,6 +168,8 @@ mod tests {
             ("reactive.data_changed.x", "[]"),
             ("reactive.states.fine", "nonsense"),
             ("mine", "NaN"),
+            // D48: to charmhelpers, which searches with `LIKE`, this is flag `X`.
+            ("REACTIVE.STATES.X", "null"),
         ]);
         assert_eq!(imported.flags, ["fine"], "a flag is its key");
         assert!(imported.departed.is_empty() && imported.data.is_empty());

@@ -109,14 +109,14 @@ fn take(hook: &mut Hook) -> Result<(), HandlerError> {
     Ok(())
 }
 
-fn model(version: JujuVersion, requirer: impl Into<charms_reactive_testkit::CharmSource>) -> Sim {
+pub(crate) fn model(version: JujuVersion, requirer: impl Into<charms_reactive_testkit::CharmSource>) -> Sim {
     let mut sim = Sim::builder().seed(7).juju_version(version).build().expect("a model");
     sim.deploy("provider", in_process(provider).metadata(PROVIDER).config(OPTIONS), 1).expect("deployed");
     sim.deploy("requirer", requirer, 1).expect("deployed");
     sim
 }
 
-fn ours() -> InProcess {
+pub(crate) fn ours() -> InProcess {
     in_process(requirer).metadata(REQUIRER)
 }
 
@@ -126,9 +126,15 @@ fn silent() -> InProcess {
 }
 
 #[track_caller]
-fn settle(sim: &mut Sim) {
+pub(crate) fn settle(sim: &mut Sim) {
     let settled = sim.settle().expect("the model works");
     assert_eq!(settled.failed, [], "{}", sim.transcript());
+}
+
+/// The flags that a unit keeps.
+pub(crate) fn flags(sim: &Sim, unit: &str) -> Vec<String> {
+    let state = sim.unit_state(unit).expect("a unit");
+    state.get("flags").map_or_else(Vec::new, |text| serde_json::from_str(text).expect("JSON"))
 }
 
 /// The requests of the provider.
@@ -266,6 +272,22 @@ fn a_secret_that_cannot_be_read_refuses_its_job_alone() {
     assert_eq!(keys(&sim).len(), 1);
     let told = "its client key cannot be read: permission denied";
     assert_eq!(sim.unit("provider/0").expect("a unit").workload.message, told);
+}
+
+#[test]
+fn of_a_unit_that_left_no_key_is_kept() {
+    // Plain on the wire, as from a charm in Python.
+    let mut sim = model(JujuVersion::V2_9, ours());
+    let relation = sim.relate("provider:metrics", "requirer:jobs").expect("related");
+    settle(&mut sim);
+    assert_eq!(requests(&sim, relation)[0]["client_key"], KEY.join(FIRST));
+    sim.add_unit("provider").expect("an application");
+    settle(&mut sim);
+    sim.remove_unit("provider/0").expect("a unit");
+    settle(&mut sim);
+    let state = json!(sim.unit_state("requirer/0").expect("a unit")).to_string();
+    assert!(state.contains("provider/0"), "it is among the departed: {state}");
+    assert!(!state.contains("PRIVATE KEY") && !state.contains("CERTIFICATE"), "{state}");
 }
 
 #[test]

@@ -6,11 +6,13 @@ mod cost;
 mod debugging;
 mod effects;
 mod every_command;
+mod job_flags;
 mod job_secrets;
 #[path = "../support/layout.rs"]
 mod layout;
 #[path = "../support/backends.rs"]
 mod living;
+mod migrating;
 mod readme;
 mod scrape_jobs;
 mod tidy;

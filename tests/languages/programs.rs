@@ -153,12 +153,36 @@ fn a_decorator_without_a_function_fails_the_hook_and_is_named() {
 }
 
 #[test]
+fn the_lines_of_the_decorators_are_not_traced() {
+    let script =
+        b"#!/bin/bash\nexec 2>>\"$CHARM_DIR/trace\"\nset -x\nsource charms.reactive.sh\n@hook install\n\
+        mine() { : my line; }\nreactive_handler_main \"$@\"\n";
+    let mut sim = deployed(&[("traced.sh", script)]);
+    settle(&mut sim);
+    let trace = taken(&sim, "trace");
+    assert!(trace.contains("my line"), "{trace}");
+    assert!(!trace.contains("awk"), "{trace}");
+}
+
+#[test]
 fn what_cannot_be_started_is_named() {
     let mut sim = deployed(&[("broken", b"\xff\xfe no program")]);
     let settled = sim.settle().expect("a model that comes to rest");
     assert_eq!(settled.failed.len(), 1, "{}", sim.transcript());
     let told = "cannot start `reactive/broken`, expected a program of this machine";
     assert!(log(&sim).contains(told), "{}", log(&sim));
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "starts the helper as somebody on the unit would")]
+fn the_helper_refuses_outside_of_a_dispatch() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let helper = folder.path().join("charms.reactive");
+    symlink(env!("CARGO_BIN_EXE_program-handlers"), &helper).expect("a link");
+    let output = std::process::Command::new(helper).args(["set_flag", "a"]).output().expect("a program");
+    assert_eq!(output.status.code(), Some(2));
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(told.contains("not started by a charm's dispatch"), "{told}");
 }
 
 #[test]

@@ -95,15 +95,13 @@ pub(super) fn request_text<T: Message>(
         return Ok(json::to_text(&object.into()));
     }
     let known = dispatch.memory.borrow().secrets.get(&name).cloned();
-    let uri = match known.filter(|known| known.digest == digest_of(&content)) {
-        Some(known) => {
-            dispatch.plan.borrow_mut().secrets.remove(&name);
-            known.uri
-        }
-        None => {
-            dispatch.plan.borrow_mut().secrets.insert(name.clone(), Some(content));
-            format!("{PLANNED}{name}")
-        }
+    let uri = if let Some(known) = known.filter(|known| known.digest == digest_of(&content)) {
+        dispatch.plan.borrow_mut().secrets.remove(&name);
+        known.uri
+    } else {
+        let uri = format!("{PLANNED}{name}");
+        dispatch.plan.borrow_mut().secrets.insert(name, Some(content));
+        uri
     };
     object.insert(SECRET_ID.to_owned(), uri.into());
     Ok(json::to_text(&object.into()))

@@ -7,6 +7,8 @@ use super::tree::{pages_of_kind, read};
 
 const PAGE: &str = "docs/parity/charms-reactive.md";
 
+const UPSTREAM: &str = "docs/parity/upstream-tests.md";
+
 const DIFFERENCES: &str = "docs/differences.md";
 
 /// How many rows each family has.
@@ -23,6 +25,20 @@ const FAMILIES: [(char, usize); 11] = [
     ('C', 22),
     ('G', 14),
 ];
+
+/// The rows that are a convenience, or about interfaces of the first generation: these alone may be left out.
+const OPTIONAL: &[&str] = &[
+    "M11", "M20", "M21", "M46", "F3", "F14", "F15", "F25", "L23", "H11", "H12", "H16", "H24", "H25", "H26",
+    "H28", "H32", "H33", "H34", "H35", "H36", "E7", "E8", "E28", "E45", "E62", "P2", "P27", "P28", "C9",
+    "C10", "C12", "C18", "G1", "G2", "G3", "G4", "G5", "G6", "G7", "G8", "G9", "G10", "G11", "G12", "G13",
+    "G14",
+];
+
+/// How many tests charms.reactive has.
+const UPSTREAM_TESTS: usize = 122;
+
+/// How many of its defects are numbered.
+const DEFECTS: usize = 52;
 
 /// One row: `| M1 | what Python does | done | tests, or why not |`.
 struct Row {
@@ -66,10 +82,89 @@ fn a_row_that_is_done_names_a_test() {
 
 #[test]
 fn a_row_that_differs_says_where_it_is_explained() {
+    let places = places();
     let rows = rows().into_iter().filter(|row| row.status == "differs");
-    let silent = rows.filter(|row| !row.note.contains("](../differences.md#"));
+    let silent = rows.filter(|row| !leads_to(&row.note, &places));
     let silent: Vec<String> = silent.map(|row| row.id).collect();
     expect_none(&silent, "link these rows to their place in docs/differences.md:");
+}
+
+#[test]
+fn what_is_not_offered_is_optional_and_says_why() {
+    let rows = rows().into_iter().filter(|row| row.status == "not offered");
+    let wrong = rows.filter(|row| !OPTIONAL.contains(&row.id.as_str()) || row.note.len() < 20);
+    let wrong: Vec<String> = wrong.map(|row| row.id).collect();
+    expect_none(
+        &wrong,
+        &format!("build these, or say in {PAGE} why they are not there, if they are optional:"),
+    );
+}
+
+#[test]
+fn the_page_counts_its_rows() {
+    let rows = rows();
+    let count = |status: &str| rows.iter().filter(|row| row.status == status).count();
+    let told = format!(
+        "{} rows are done, {} differ, {} are not offered.",
+        count("done"),
+        count("differs"),
+        count("not offered")
+    );
+    assert!(read(PAGE).contains(&told), "say in {PAGE}: {told}");
+}
+
+#[test]
+fn every_test_of_charms_reactive_has_its_place() {
+    let (tests, places) = (tests(), places());
+    let page = read(UPSTREAM);
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| `")?.strip_suffix(" |"));
+    let rows: Vec<Vec<&str>> = rows.map(|line| line.split(" | ").collect()).collect();
+    let names: BTreeSet<&str> = rows.iter().map(|cells| cells[0]).collect();
+    assert_eq!(
+        (rows.len(), names.len()),
+        (UPSTREAM_TESTS, UPSTREAM_TESTS),
+        "{UPSTREAM} has a row for each test"
+    );
+    let mut found = Vec::new();
+    for cells in &rows {
+        let (name, here) = (cells[0], cells[cells.len() - 1]);
+        let named: Vec<&str> = here.split('`').skip(1).step_by(2).collect();
+        let missing = named.iter().filter(|test| !tests.contains(**test));
+        found.extend(missing.map(|test| format!("{name}: no test `{test}`")));
+        let is_left_out = here.starts_with("not offered: ");
+        if named.is_empty() && !leads_to(here, &places) && !is_left_out {
+            found.push(format!("{name}: neither a test, nor why there is none"));
+        }
+        if here.contains("](") && !leads_to(here, &places) {
+            found.push(format!("{name}: its link leads to no difference"));
+        }
+    }
+    expect_none(&found, &format!("mend these rows of {UPSTREAM}:"));
+}
+
+#[test]
+fn every_defect_has_a_row_and_a_test() {
+    let tests = tests();
+    let page = read(DIFFERENCES);
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| D")?.strip_suffix(" |"));
+    let rows = rows.map(|line| line.split(" | ").collect::<Vec<&str>>());
+    let rows: Vec<Vec<&str>> = rows.filter(|cells| cells[0].parse::<usize>().is_ok()).collect();
+    let numbers: Vec<usize> = rows.iter().filter_map(|cells| cells[0].parse().ok()).collect();
+    assert_eq!(
+        numbers,
+        (1..=DEFECTS).collect::<Vec<_>>(),
+        "{DIFFERENCES} has a row for each defect, in order"
+    );
+    let mut found = Vec::new();
+    for cells in &rows {
+        let named: Vec<&str> = cells[cells.len() - 1].split('`').skip(1).step_by(2).collect();
+        if cells.len() != 4 || named.is_empty() {
+            found.push(format!("D{}: names no test", cells[0]));
+        }
+        let missing = named.iter().filter(|name| !tests.contains(**name));
+        found.extend(missing.map(|name| format!("D{}: no test `{name}`", cells[0])));
+    }
+    expect_none(&found, &format!("name in {DIFFERENCES} the tests that show our side:"));
 }
 
 #[test]
@@ -87,10 +182,28 @@ fn every_difference_names_tests_that_exist() {
 
 #[test]
 fn a_row_has_one_of_three_statuses() {
-    let rows =
-        rows().into_iter().filter(|row| !["done", "differs", "not yet"].contains(&row.status.as_str()));
+    let statuses = ["done", "differs", "not offered"];
+    let rows = rows().into_iter().filter(|row| !statuses.contains(&row.status.as_str()));
     let found: Vec<String> = rows.map(|row| format!("{}: `{}`", row.id, row.status)).collect();
-    expect_none(&found, "a row is `done`, `differs` or `not yet`:");
+    expect_none(&found, "a row is `done`, `differs` or `not offered`:");
+}
+
+/// The names of all differences.
+fn places() -> BTreeSet<String> {
+    let page = read(DIFFERENCES);
+    let places: BTreeSet<String> = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("| <a id=\"")?.split_once('"').map(|(name, _)| name.to_owned()))
+        .collect();
+    assert!(places.len() > 20, "{DIFFERENCES} has a row for each difference");
+    places
+}
+
+/// Whether the links of a text to the page of differences lead to some, and there is one.
+fn leads_to(text: &str, places: &BTreeSet<String>) -> bool {
+    let mut links =
+        text.split("](../differences.md#").skip(1).filter_map(|rest| rest.split(')').next()).peekable();
+    links.peek().is_some() && links.all(|place| places.contains(place))
 }
 
 fn rows() -> Vec<Row> {

@@ -23,6 +23,40 @@ fn a_missing_key_is_none_and_a_null_is_a_value() {
 }
 
 #[test]
+fn the_reader_says_of_which_type_a_value_is() {
+    // D27: in Python a version is a number, a password of digits too, and `null` is nothing.
+    let mut juju = joined();
+    juju.write("db:1", "mysql/0", "version", "1.10");
+    juju.write("db:1", "mysql/0", "password", "123456");
+    let seen = see(&mut juju, "config-changed", |_, endpoint| {
+        let received = endpoint.relations()?[0].joined_units()?[0].received()?;
+        assert_eq!(received.get("version"), Some(json!(1.1)), "the blind way is there too");
+        assert_eq!(received.parse::<u32>("password")?, Some(123_456));
+        let wrong = received.parse::<String>("password").expect_err("no text of JSON");
+        assert_eq!(wrong.to_string(), "cannot read key `password` of `mysql/0` on relation `db:1`");
+        let text = |key: &str| received.text(key).unwrap_or_default().to_owned();
+        Ok((text("version"), text("password")))
+    });
+    assert_eq!(seen, ("1.10".to_owned(), "123456".to_owned()));
+}
+
+#[test]
+fn what_a_skipped_hook_was_about_is_noticed_by_the_next_sweep() {
+    // D23: in Python by the next hook of the endpoint, whichever that is.
+    let mut juju = joined();
+    let clear = looking(|_, endpoint| {
+        endpoint.clear_changed();
+        Ok(())
+    });
+    juju.run(&clear, "update-status").expect("good");
+    juju.write("db:1", "mysql/0", "port", "3306");
+    juju.run(&App::new(charm()), "config-changed").expect("good");
+    assert!(!juju.flags().contains(&DB.changed().to_string()), "Juju tells of it with a hook of its own");
+    juju.run(&App::new(charm()), "upgrade-charm").expect("good");
+    assert!(juju.flags().contains(&DB.changed_key("port").to_string()));
+}
+
+#[test]
 fn own_data_reads_as_a_map() {
     let mut juju = joined();
     juju.write("db:1", "web/0", "port", "80");

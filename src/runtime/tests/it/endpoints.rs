@@ -302,6 +302,17 @@ fn a_databag_that_cannot_be_read_is_not_an_empty_one() {
 #[test]
 fn peers_are_units_of_the_own_application() {
     let mut juju = Juju::default();
+    juju.relate("peers:4", &[]);
+    let alone = App::new(charm()).handler(
+        |hook: &mut Hook| {
+            assert!(!hook.endpoint(PEERS).is_joined());
+            Ok(hook.endpoint(PEERS).relations()?[0].to_publish().set_text("alone", "yes")?)
+        },
+        on(HookEvent::Install),
+    );
+    juju.run(&alone, "install").expect("it can be written to from the start");
+    assert_eq!(juju.databag("peers:4", "web/0"), json!({"alone": "yes"}));
+    juju.write("peers:4", "web/0", "alone", "");
     juju.relate("peers:4", &["web/1"]);
     juju.write("peers:4", "web/1", "state", "ready");
     juju.run_on(&App::new(charm()), "peers-relation-joined web/1", "peers:4").expect("good");

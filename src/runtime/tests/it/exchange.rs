@@ -263,6 +263,24 @@ fn responses_are_found_by_what_was_asked() {
     );
 }
 
+#[test]
+fn the_answers_of_all_units_are_there() {
+    // D7: in Python the first unit in order of texts, the tenth, answers for all.
+    let mut juju = related();
+    juju.relate("db:1", &["mysql/2", "mysql/10"]);
+    juju.run(&asks("how much?"), "config-changed").expect("good");
+    let id = ids(&juju.databag("db:1", "web/0")).remove(0);
+    juju.write("db:1", "mysql/10", &format!("response_{id}"), r#"{"text": "yes"}"#);
+    juju.write("db:1", "mysql/2", &format!("response_{id}"), r#"{"text": "no"}"#);
+    let look = asking(|side| {
+        let all: Vec<String> =
+            side.responses()?.iter().map(|reply| format!("{} {}", reply.unit, reply.text)).collect();
+        assert_eq!(all, ["mysql/2 no", "mysql/10 yes"]);
+        Ok(())
+    });
+    juju.run(&look, "config-changed").expect("good");
+}
+
 /// A Juju in which `mysql/0` asked request `x`.
 fn asked(text: &str) -> Juju {
     let mut juju = Juju::default();

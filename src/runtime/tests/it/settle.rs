@@ -315,6 +315,20 @@ fn the_same_status_is_not_set_twice() {
 }
 
 #[test]
+fn the_leader_shows_the_status_of_the_application() {
+    // D49: layer-status raises.
+    fn say(hook: &mut Hook) -> Result<(), HandlerError> {
+        hook.status(Active("unit"));
+        hook.application_status(Waiting("application"));
+        Ok(())
+    }
+    let mut juju = Juju::default();
+    juju.run(&app().handler(say, on(HookEvent::Install)), "install").expect("a good dispatch");
+    let shown: Vec<&String> = juju.log.iter().filter(|line| line.starts_with("status-set")).collect();
+    assert_eq!(shown, ["status-set active unit", "status-set --application waiting application"]);
+}
+
+#[test]
 fn a_status_shown_at_once_does_not_stick() {
     fn busy(hook: &mut Hook) -> Result<(), HandlerError> {
         hook.status_now(Maintenance("at work"))?;
