@@ -100,6 +100,8 @@ pub(crate) struct Dispatch {
     stale: RefCell<BTreeSet<EndpointName>>,
     /// Whether a flag was cleared since a batch of handlers was last tested.
     is_retest_due: Cell<bool>,
+    /// While interfaces bring their flags up to date: those that they cleared.
+    refreshed: RefCell<Option<BTreeSet<Flag>>>,
     /// What went wrong where nothing could be returned.
     fault: RefCell<Option<DispatchError>>,
     /// How many random ids were drawn.
@@ -122,6 +124,7 @@ impl Dispatch {
             managers: RefCell::default(),
             stale: RefCell::default(),
             is_retest_due: Cell::new(false),
+            refreshed: RefCell::default(),
             fault: RefCell::default(),
             drawn: Cell::new(0),
             warned: RefCell::default(),
@@ -134,14 +137,18 @@ impl Dispatch {
     }
 
     fn change(&self, flag: &Flag, is_set: bool, depth: usize) {
-        if !is_set {
-            // Even when it was not set: charms.reactive tests again after every call that clears.
-            self.is_retest_due.set(true);
-        }
         let is_change = {
             let mut flags = self.flags.borrow_mut();
             if is_set { flags.set(flag) } else { flags.clear(flag) }
         };
+        if !is_set {
+            match &mut *self.refreshed.borrow_mut() {
+                // Even when it was not set: charms.reactive tests again after every call that clears.
+                None => self.is_retest_due.set(true),
+                Some(cleared) if is_change => drop(cleared.insert(flag.clone())),
+                Some(_) => {}
+            }
+        }
         if !is_change || self.fault.borrow().is_some() {
             return;
         }
@@ -163,9 +170,11 @@ impl Dispatch {
         self.stale.borrow_mut().insert(endpoint.clone());
     }
 
-    /// Lets interfaces bring their flags up to date where something of theirs changed.
-    pub(crate) fn refresh_flags(&self) -> Result<(), DispatchError> {
+    /// Lets interfaces bring their flags up to date where something of theirs changed, and gives the flags
+    /// that they cleared.
+    pub(crate) fn refresh_flags(&self) -> Result<BTreeSet<Flag>, DispatchError> {
         let stale = std::mem::take(&mut *self.stale.borrow_mut());
+        *self.refreshed.borrow_mut() = Some(BTreeSet::new());
         let managers = self.managers.borrow().clone();
         for (endpoint, manager) in managers.iter().filter(|(endpoint, _)| stale.contains(endpoint)) {
             manager
@@ -174,7 +183,7 @@ impl Dispatch {
         }
         // What they published themselves they have taken into account.
         self.stale.borrow_mut().clear();
-        Ok(())
+        Ok(self.refreshed.take().unwrap_or_default())
     }
 
     /// The relation that this hook says is gone.
@@ -235,7 +244,8 @@ fn mixed(mut bits: u64) -> u64 {
 /// - Which handlers of a round run is decided before the first of them does.  A flag set during a
 ///   round makes handlers due in the *next* round.
 /// - A flag cleared during a round keeps the handlers that need it from running in the rest of *this*
-///   round.
+///   round.  When a handler clears one, all that are left are tested again; when an interface does, whose
+///   flags follow what a handler published, those that look at it.
 /// - In the first round a handler is due when its condition holds; later, when besides one of the flags
 ///   it looks at changed in the round before.
 /// - The same flags and handlers always give the same sequence.
@@ -292,19 +302,24 @@ fn run_round<'a>(
     let count = due.len();
     hook.dispatch.is_retest_due.set(false);
     while let Some(handler) = due.pop() {
-        run_handler(hook, handler)?;
-        if hook.dispatch.is_retest_due.replace(false) {
-            due.retain(|handler| handler.condition.holds(&hook.dispatch.flags.borrow()));
-        }
+        let cleared = run_handler(hook, handler)?;
+        let is_all = hook.dispatch.is_retest_due.replace(false);
+        let flags = hook.dispatch.flags.borrow();
+        due.retain(|handler| {
+            let is_concerned = is_all || handler.condition.flags().any(|flag| cleared.contains(flag));
+            !is_concerned || handler.condition.holds(&flags)
+        });
     }
     Ok(count)
 }
 
-fn run_handler(hook: &mut Hook, handler: &Handler) -> Result<(), DispatchError> {
+/// Runs a handler, and gives the flags that interfaces cleared in consequence.
+fn run_handler(hook: &mut Hook, handler: &Handler) -> Result<BTreeSet<Flag>, DispatchError> {
     log::debug!("running handler `{}`: {}", handler.name, handler.condition);
     caught(handler.name, || (handler.run)(hook))?;
-    hook.dispatch.refresh_flags()?;
-    hook.dispatch.take_fault()
+    let cleared = hook.dispatch.refresh_flags()?;
+    hook.dispatch.take_fault()?;
+    Ok(cleared)
 }
 
 /// Calls a function of the charm; a panic in it is an error with its message.

@@ -148,7 +148,7 @@ fn run_action(app: &App, hook: &mut Hook, state: &State, name: &str) -> Result<C
     let dispatch = hook.dispatch.clone();
     let result = match app.actions.iter().find(|(known, _)| *known == name) {
         Some((_, run)) => caught(name, || run(hook))
-            .and_then(|()| dispatch.refresh_flags())
+            .and_then(|()| dispatch.refresh_flags().map(drop))
             .and_then(|()| settle_rounds(hook, &app.handlers, false)),
         None => Err(DispatchError::NoAction { name: name.to_owned() }),
     };
