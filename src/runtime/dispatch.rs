@@ -117,6 +117,8 @@ pub(crate) struct Dispatch {
     pub(crate) recorder: Recorder,
     /// Whether a flag was cleared since a batch of handlers was last tested.
     pub(crate) is_retest_due: Cell<bool>,
+    /// While interfaces bring their flags up to date: those that they cleared.
+    refreshed: RefCell<Option<BTreeSet<Flag>>>,
     /// What went wrong where nothing could be returned.
     fault: RefCell<Option<DispatchError>>,
     /// How many random ids were drawn.
@@ -147,6 +149,7 @@ impl Dispatch {
             stale: RefCell::default(),
             journal: RefCell::default(),
             is_retest_due: Cell::new(false),
+            refreshed: RefCell::default(),
             fault: RefCell::default(),
             drawn: Cell::new(0),
             warned: RefCell::default(),
@@ -159,14 +162,18 @@ impl Dispatch {
     }
 
     fn change(&self, flag: &Flag, is_set: bool, depth: usize) {
-        if !is_set {
-            // Even when it was not set: charms.reactive tests again after every call that clears.
-            self.is_retest_due.set(true);
-        }
         let is_change = {
             let mut flags = self.flags.borrow_mut();
             if is_set { flags.set(flag) } else { flags.clear(flag) }
         };
+        if !is_set {
+            match &mut *self.refreshed.borrow_mut() {
+                // Even when it was not set: charms.reactive tests again after every call that clears.
+                None => self.is_retest_due.set(true),
+                Some(cleared) if is_change => drop(cleared.insert(flag.clone())),
+                Some(_) => {}
+            }
+        }
         if !is_change || self.fault.borrow().is_some() {
             return;
         }
@@ -195,9 +202,11 @@ impl Dispatch {
         self.stale.borrow_mut().insert(endpoint.clone());
     }
 
-    /// Lets interfaces bring their flags up to date where something of theirs changed.
-    pub(crate) fn refresh_flags(&self) -> Result<(), DispatchError> {
+    /// Lets interfaces bring their flags up to date where something of theirs changed, and gives the flags
+    /// that they cleared.
+    pub(crate) fn refresh_flags(&self) -> Result<BTreeSet<Flag>, DispatchError> {
         let stale = std::mem::take(&mut *self.stale.borrow_mut());
+        *self.refreshed.borrow_mut() = Some(BTreeSet::new());
         let managers = self.managers.borrow().clone();
         for (endpoint, manager) in managers.iter().filter(|(endpoint, _)| stale.contains(endpoint)) {
             manager
@@ -206,7 +215,7 @@ impl Dispatch {
         }
         // What they published themselves they have taken into account.
         self.stale.borrow_mut().clear();
-        Ok(())
+        Ok(self.refreshed.take().unwrap_or_default())
     }
 
     /// The relation that this hook says is gone.

@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use charms_reactive_core::HookEvent;
+use charms_reactive_core::{Flag, HookEvent};
 
 use crate::Hook;
 use crate::condition::in_words;
@@ -20,7 +20,8 @@ use crate::trace::{PhaseKind, in_one_line, why_held_back};
 /// - Which handlers of a round run is decided before the first of them does.  A flag set during a
 ///   round makes handlers due in the *next* round.
 /// - A flag cleared during a round keeps the handlers that need it from running in the rest of *this*
-///   round.
+///   round.  When a handler clears one, all that are left are tested again; when an interface does, whose
+///   flags follow what a handler published, those that look at it.
 /// - In the first round a handler is due when its condition holds; later, when besides one of the flags
 ///   it looks at changed in the round before, or a file of it was planned.
 /// - The same flags and handlers always give the same sequence.
@@ -151,31 +152,32 @@ impl<'a> Rounds<'a> {
         while let Some(at) = due.pop_first() {
             let handler = self.handlers[at];
             turns.push((dispatch.journal.borrow().len(), handler.name));
-            if let Err(error) = run_handler(hook, handler) {
-                for at in due {
-                    let because = || format!("the dispatch ended before its turn: {error}");
-                    dispatch.recorder.has_not_run(&self.handlers, at, because);
-                }
-                return Err(error);
-            }
-            if dispatch.is_retest_due.replace(false) {
-                // What looks at none of the flags that changed holds as it did.
-                let changed = {
-                    let journal = dispatch.journal.borrow();
-                    let mut places =
-                        self.looking_at(journal[tested..].iter().map(|change| change.flag.as_str()));
-                    tested = journal.len();
-                    // What a program looks at is not known.
-                    places.extend(
-                        due.iter().copied().filter(|at| self.handlers[*at].condition.program().is_some()),
-                    );
-                    places
-                };
-                for at in changed.intersection(&due).copied().collect::<Vec<_>>() {
-                    if !dispatch.test(self.handlers[at]) {
-                        due.remove(&at);
-                        self.hold_back(&dispatch, at, kind, &turns);
+            let cleared = match run_handler(hook, handler) {
+                Ok(cleared) => cleared,
+                Err(error) => {
+                    for at in due {
+                        let because = || format!("the dispatch ended before its turn: {error}");
+                        dispatch.recorder.has_not_run(&self.handlers, at, because);
                     }
+                    return Err(error);
+                }
+            };
+            let changed = if dispatch.is_retest_due.replace(false) {
+                // What looks at none of the flags that changed holds as it did.
+                let journal = dispatch.journal.borrow();
+                let mut places = self.looking_at(journal[tested..].iter().map(|change| change.flag.as_str()));
+                tested = journal.len();
+                // What a program looks at is not known.
+                let of_programs = due.iter().filter(|at| self.handlers[**at].condition.program().is_some());
+                places.extend(of_programs);
+                places
+            } else {
+                self.looking_at(cleared.iter().map(Flag::as_str))
+            };
+            for at in changed.intersection(&due).copied().collect::<Vec<_>>() {
+                if !dispatch.test(self.handlers[at]) {
+                    due.remove(&at);
+                    self.hold_back(&dispatch, at, kind, &turns);
                 }
             }
         }
@@ -233,7 +235,8 @@ fn why_not(dispatch: &Dispatch, handler: &Handler) -> String {
     }
 }
 
-fn run_handler(hook: &mut Hook, handler: &Handler) -> Result<(), DispatchError> {
+/// Runs a handler, and gives the flags that interfaces cleared in consequence.
+fn run_handler(hook: &mut Hook, handler: &Handler) -> Result<BTreeSet<Flag>, DispatchError> {
     let dispatch = hook.dispatch.clone();
     dispatch.recorder.tell_automatic(&dispatch);
     let began = dispatch.journal.borrow().len();
@@ -243,7 +246,7 @@ fn run_handler(hook: &mut Hook, handler: &Handler) -> Result<(), DispatchError> 
     let result = caught(handler.name, || (handler.run)(hook))
         .inspect(|()| dispatch.has_run(handler, seen))
         .and_then(|()| dispatch.refresh_flags())
-        .and_then(|()| dispatch.take_fault());
+        .and_then(|cleared| dispatch.take_fault().map(|()| cleared));
     let journal = dispatch.journal.borrow();
     let changes = &journal[began..];
     if let Some(line) = line.filter(|_| !changes.is_empty()) {

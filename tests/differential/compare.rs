@@ -12,6 +12,7 @@ use crate::difference::{Counts, Difference};
 use crate::memory::Memory;
 use crate::observation::compare_observations;
 use crate::pair::Seen;
+use crate::sequence::Event;
 use crate::twin::Program;
 
 pub(crate) const ENDPOINTS: [&str; 5] = ["ask", "cache", "db", "ring", "tell"];
@@ -108,19 +109,19 @@ impl Comparison {
 
     /// Compares a dispatch; gives the difference that sets the twins apart from here on, if there is one.
     ///
-    /// With `is_not_kept`, Juju refused what both did in the end.
+    /// `fate` is what happened to it.
     pub(crate) fn compare(
         &mut self,
         due: &DueHook,
         is_leader: bool,
-        is_not_kept: bool,
+        fate: Option<&Event>,
         python: &Seen,
         rust: &Seen,
     ) -> Result<Option<Difference>, Mismatch> {
         let memory = self.memories.entry(due.unit.to_string()).or_default();
         let (program, counts) = (&self.program, &mut self.counts);
         let mut dispatch = Dispatch { due, is_leader, python, rust, program, counts };
-        let result = compare_dispatch(&mut dispatch, memory, is_not_kept);
+        let result = compare_dispatch(&mut dispatch, memory, fate);
         result.map_err(|reason| {
             let about = due.remote_unit.as_ref().map_or(String::new(), |unit| format!(" about {unit}"));
             Mismatch::new(&format!("{} {}{about}", due.unit, due.hook), &reason)
@@ -131,21 +132,35 @@ impl Comparison {
 fn compare_dispatch(
     dispatch: &mut Dispatch<'_>,
     memory: &mut Memory,
-    is_not_kept: bool,
+    fate: Option<&Event>,
 ) -> Result<Option<Difference>, String> {
     let (python, rust) = (dispatch.python, dispatch.rust);
     if is_unsettled(dispatch) {
         dispatch.count(Difference::Unsettled);
         return Ok(Some(Difference::Unsettled));
     }
-    let kind = std::mem::discriminant::<Outcome>;
-    if kind(&python.outcome) != kind(&rust.outcome) {
+    let is_python_alone = matches!(python.outcome, Outcome::Failed { .. }) && dispatch.is_committed();
+    if is_python_alone && entry(&python.log, "observe").is_none() {
+        // It did not come to its first round, or not through looking around.
+        let difference = match fate {
+            Some(Event::Refuse) => Some(Difference::JujuRefuses),
+            _ => is_asked_nonsense(dispatch).then_some(Difference::Malformed),
+        };
+        if let Some(difference) = difference {
+            dispatch.count(difference);
+            return Ok(Some(difference));
+        }
+    }
+    if python.outcome != rust.outcome {
         return Err(format!("ended {:?} in Python, {:?} in Rust", python.outcome, rust.outcome));
     }
-    compare_logs(dispatch, memory)?;
+    if !matches!(fate, Some(Event::Kill(_))) {
+        // A kill comes to one of them earlier than to the other.
+        compare_logs(dispatch, memory)?;
+    }
     compare_bags(dispatch, memory)?;
     compare_statuses(dispatch)?;
-    if is_not_kept {
+    if fate == Some(&Event::FailCommit) {
         // What Python saved is saved.
         let is_apart = python.flags != memory.python_flags;
         if is_apart {
@@ -165,6 +180,17 @@ fn is_unsettled(dispatch: &Dispatch<'_>) -> bool {
     let runs = |name: &str| dispatch.python.log.iter().filter(|entry| entry["handler"] == *name).count();
     // Of handlers that wake each other, each runs in every other round at least.
     is_apart && dispatch.program.handlers.iter().any(|handler| runs(&handler.name) >= ROUNDS_MAX / 4)
+}
+
+/// Whether somebody published what looks like a request and is none.
+fn is_asked_nonsense(dispatch: &Dispatch<'_>) -> bool {
+    let observation = entry(&dispatch.rust.log, "observe").cloned().unwrap_or_default();
+    let units = observation["endpoints"]["tell"]["units"].as_array().cloned().unwrap_or_default();
+    let mut entries = units.iter().flat_map(|unit| unit["raw"].as_object().into_iter().flatten());
+    entries.any(|(key, text)| {
+        let request = serde_json::from_str::<Value>(text.as_str().unwrap_or_default()).unwrap_or_default();
+        key.starts_with("request_") && !request["request_id"].is_string()
+    })
 }
 
 /// The handlers in order, with what they saw.

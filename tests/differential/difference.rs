@@ -30,6 +30,10 @@ macro_rules! differences {
 differences! {
     /// Rounds that never end are an error here, and nothing in Python.
     Unsettled = "unsettled",
+    /// Something that looks like a request and is none fails every hook in Python.
+    Malformed = "malformed",
+    /// A databag that Juju refuses to show fails the hook in Python.
+    JujuRefuses = "juju-refuses",
     /// A handler for a hook that needs a flag runs here only.
     HooksAndFlags = "hooks-and-flags",
     /// Python saved its flags before Juju refused the rest; the twins are apart from then on.

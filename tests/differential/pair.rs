@@ -149,7 +149,7 @@ impl Side {
                 let party = Party::Application(partner.parse().expect("a name"));
                 self.write(&party, partner, "0", key, text)
             }
-            Event::Kill | Event::FailCommit | Event::Run(_) | Event::Settle => Ok(()),
+            Event::Kill(_) | Event::Refuse | Event::FailCommit | Event::Run(_) | Event::Settle => Ok(()),
         };
         if let Err(error) = result {
             assert!(matches!(error, SimError::Model(_)), "{event:?}: {error}");
@@ -221,8 +221,8 @@ pub(crate) struct Pair {
     random: Random,
     comparison: Comparison,
     retries: BTreeMap<String, usize>,
-    is_kill_due: bool,
-    is_failed_commit_due: bool,
+    /// What happens to the next dispatch of a twin.
+    fate: Option<Event>,
     /// What came of each dispatch, in Python and in Rust.
     pub(crate) history: Vec<[Seen; 2]>,
     /// What ended the comparison early: from here on the twins are apart.
@@ -237,8 +237,7 @@ impl Pair {
             random: Random::new(sequence.seed),
             comparison: Comparison::new(sequence.program.clone()),
             retries: BTreeMap::new(),
-            is_kill_due: false,
-            is_failed_commit_due: false,
+            fate: None,
             history: Vec::new(),
             ended_by: None,
         }
@@ -279,12 +278,8 @@ impl Pair {
             let hooks = match event {
                 Event::Run(hooks) => *hooks,
                 Event::Settle => SETTLE_MAX,
-                Event::Kill => {
-                    self.is_kill_due = true;
-                    continue;
-                }
-                Event::FailCommit => {
-                    self.is_failed_commit_due = true;
+                Event::Kill(_) | Event::Refuse | Event::FailCommit => {
+                    self.fate = Some(event.clone());
                     continue;
                 }
                 _ => continue,
@@ -350,16 +345,27 @@ impl Pair {
     }
 
     fn compare(&mut self, due: &DueHook) -> Result<(), Mismatch> {
-        let is_killed = std::mem::take(&mut self.is_kill_due);
-        let is_not_kept = std::mem::take(&mut self.is_failed_commit_due);
+        let fate = self.fate.take();
         let mut seen = Vec::new();
         for side in [&mut self.python, &mut self.rust] {
             let mut guards = Vec::new();
-            if is_killed {
-                guards.push(side.sim.rule(|_| Verdict::Kill));
-            }
-            if is_not_kept {
-                guards.push(side.sim.hook_rule(|_| Fate::FailCommit("the controller is away".to_owned())));
+            match fate.clone() {
+                Some(Event::Kill(at)) => guards.push(side.sim.rule(move |command| {
+                    if at.is_empty() || command.name == at { Verdict::Kill } else { Verdict::Run }
+                })),
+                Some(Event::Refuse) => guards.push(side.sim.rule(|command| {
+                    let is_of_partner = |arg: &String| arg.contains('/') && !arg.starts_with("twin/");
+                    if command.name == "relation-get" && command.args.iter().any(is_of_partner) {
+                        Verdict::refuse("cannot read settings: settings not found")
+                    } else {
+                        Verdict::Run
+                    }
+                })),
+                Some(_) => {
+                    let fate = || Fate::FailCommit("the controller is away".to_owned());
+                    guards.push(side.sim.hook_rule(move |_| fate()));
+                }
+                None => {}
             }
             let run = side.run(due);
             drop(guards);
@@ -367,7 +373,7 @@ impl Pair {
         }
         let [python, rust] = <[Seen; 2]>::try_from(seen).expect("two sides");
         let is_leader = self.rust.sim.unit(&due.unit.to_string()).is_ok_and(|unit| unit.leader);
-        let compared = self.comparison.compare(due, is_leader, is_not_kept, &python, &rust);
+        let compared = self.comparison.compare(due, is_leader, fate.as_ref(), &python, &rust);
         self.history.push([python, rust]);
         self.ended_by = compared?;
         Ok(())

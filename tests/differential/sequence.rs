@@ -40,8 +40,10 @@ pub(crate) enum Event {
     Write(String, String, String, String),
     /// A partner writes a key for the whole application.
     WriteForApplication(String, String, String),
-    /// The twin is killed when it asks for its first hook command, once.
-    Kill,
+    /// The next dispatch of a twin is killed when it asks for this hook command; for any where it is empty.
+    Kill(String),
+    /// Juju does not find the databags of partners in the next dispatch of a twin.
+    Refuse,
     /// Juju cannot keep what the next hook of a twin did.
     FailCommit,
     /// This many hooks are run.
@@ -217,7 +219,7 @@ impl World {
             65 => configure("number", random.one(&["0", "1", "7"])),
             66..68 => configure("keep-departed", random.one(&["true", "false"])),
             68..70 => {
-                let mut handlers: Vec<&str> = vec!["observe", "apply", "greet", "db.changed", "tell.answer"];
+                let mut handlers: Vec<&str> = vec!["observe", "apply", "greet"];
                 handlers.extend(program.handlers.iter().map(|handler| handler.name.as_str()));
                 configure("fail", random.one(&handlers))
             }
@@ -226,7 +228,8 @@ impl World {
             75 => self.unit("twin", random).map_or(nothing, Event::Reboot),
             76 => self.unit(self.partner(random), random).map_or(nothing, Event::ChangeAddress),
             77 => Event::Upgrade,
-            78 => Event::Kill,
+            78 if random.index(6) == 0 => Event::Refuse,
+            78 => Event::Kill(random.one(&["", "is-leader"]).to_owned()),
             79 if random.index(4) == 0 => Event::FailCommit,
             79..82 => {
                 let key = random.one(&["x", "y"]).to_string();
@@ -263,9 +266,10 @@ fn draw_write(unit: String, random: &mut Random) -> [String; 4] {
         Some("asker" | "other-asker") => {
             let id = format!("{name}_{}", unit.replace('/', "-"));
             let request = json!({"request_id": id, "name": name, "data": data, "port": 7});
-            let text = match random.index(4) {
-                0 => String::new(),
-                1 => format!("{request:#}"),
+            let text = match random.index(40) {
+                0..10 => String::new(),
+                10..20 => format!("{request:#}"),
+                20 => random.one(&["null", "[1]", "{}", "no JSON"]).to_owned(),
                 _ => request.to_string(),
             };
             (format!("request_{id}"), text)

@@ -6,7 +6,7 @@ use crate::layout::{Played, Player};
 use crate::sequence::Sequence;
 
 /// How many runs it may take.
-const RUNS_MAX: usize = 300;
+const RUNS_MAX: usize = 150;
 
 /// The shortest sequence that was found, as the text of a test, and what is wrong with it.
 pub(crate) fn shrink(player: &Player, sequence: Sequence) -> String {

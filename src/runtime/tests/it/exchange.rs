@@ -225,6 +225,47 @@ fn flags_say_whether_the_answers_are_there() {
 }
 
 #[test]
+fn flags_that_follow_hold_back_only_those_who_look_at_them() {
+    const A: Flag = Flag::new("a");
+    let ask = |hook: &mut Hook| {
+        let side: Asking = hook.endpoint(ASK);
+        for relation in &side.endpoint().relations()? {
+            let id = RequestId::parse("another")?;
+            side.create_with_id(relation, id, question("price", "how much?"))?;
+        }
+        hook.set(A);
+        Ok(())
+    };
+    let kept = |name: &'static str| {
+        move |hook: &mut Hook| {
+            hook.keep(name, Some("ran"));
+            Ok(())
+        }
+    };
+    let app = || {
+        App::new(Charm::default().endpoint(ASK).endpoint(OTHER))
+            .handler(ask, none([A]))
+            .handler(kept("bystander"), none([A]))
+            .handler(kept("answered"), none([A]).and(ASK.flag("all_responses")))
+    };
+    // Nothing is cleared: whoever was due in the round runs, although `a` has been set.
+    let mut juju = related();
+    juju.run(&app(), "update-status").expect("a good dispatch");
+    assert!(juju.kept.state.contains_key("charm/bystander"));
+
+    // `all_responses` is cleared, as there is a new request: whoever waits for it is held back.
+    let mut juju = related();
+    juju.run(&asks("how much?"), "config-changed").expect("a good dispatch");
+    let id = ids(&juju.databag("db:1", "web/0")).remove(0);
+    juju.write("db:1", "mysql/0", &format!("response_{id}"), r#"{"text": "7"}"#);
+    juju.run(&nothing(), "db-relation-changed mysql/0").expect("a good dispatch");
+    assert!(has(&juju, "all_responses"));
+    juju.run(&app(), "update-status").expect("a good dispatch");
+    assert!(juju.kept.state.contains_key("charm/bystander"));
+    assert!(!juju.kept.state.contains_key("charm/answered"));
+}
+
+#[test]
 fn an_answer_to_what_was_asked_before_is_not_current() {
     let mut juju = related();
     juju.run(&asks("how much?"), "config-changed").expect("good");
