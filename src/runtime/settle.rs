@@ -1,7 +1,7 @@
 //! Rounds of handlers: which of them run, in which order, and when it is enough.
 
 use std::cell::OnceCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use crate::Hook;
 use crate::condition::in_words;
@@ -54,8 +54,9 @@ pub(crate) fn settle_changes(hook: &mut Hook, handlers: &[Handler]) -> Result<()
 /// The handlers of a charm, by their place among them, and by the flags that they look at.
 struct Rounds<'a> {
     handlers: &'a [Handler],
-    /// Made when a flag has changed: many a dispatch needs none.
-    by_flag: OnceCell<BTreeMap<&'a str, Vec<usize>>>,
+    /// Sorted pairs of a flag and the place of a handler that looks at it.  Made when a flag has changed:
+    /// many a dispatch needs none.
+    by_flag: OnceCell<Vec<(&'a str, usize)>>,
 }
 
 impl<'a> Rounds<'a> {
@@ -68,22 +69,29 @@ impl<'a> Rounds<'a> {
     }
 
     /// Those of `places` whose condition holds.
-    fn holding(&self, hook: &Hook, places: impl IntoIterator<Item = usize>) -> BTreeSet<usize> {
+    fn holding(&self, hook: &Hook, places: impl IntoIterator<Item = usize>) -> Vec<usize> {
         places.into_iter().filter(|at| hook.dispatch.test(&self.handlers[*at])).collect()
     }
 
     /// The places of the handlers that look at one of `flags`, in order.
-    fn looking_at<'f>(&self, flags: impl IntoIterator<Item = &'f str>) -> BTreeSet<usize> {
+    fn looking_at<'f>(&self, flags: impl IntoIterator<Item = &'f str>) -> Vec<usize> {
         let by_flag = self.by_flag.get_or_init(|| {
-            let mut by_flag: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-            for (at, handler) in self.handlers.iter().enumerate() {
-                for flag in handler.condition.flags() {
-                    by_flag.entry(flag.as_str()).or_default().push(at);
-                }
-            }
+            let places = self.handlers.iter().enumerate();
+            let pairs = places
+                .flat_map(|(at, handler)| handler.condition.flags().map(move |flag| (flag.as_str(), at)));
+            let mut by_flag: Vec<(&str, usize)> = pairs.collect();
+            by_flag.sort_unstable();
             by_flag
         });
-        flags.into_iter().filter_map(|flag| by_flag.get(flag)).flatten().copied().collect()
+        let mut places = Vec::new();
+        for flag in flags {
+            let first = by_flag.partition_point(|(known, _)| *known < flag);
+            let those = by_flag[first..].iter().take_while(|(known, _)| *known == flag);
+            places.extend(those.map(|(_, at)| *at));
+        }
+        places.sort_unstable();
+        places.dedup();
+        places
     }
 
     /// Whether a handler is one of the rounds, rather than of a hook.
@@ -96,12 +104,13 @@ impl<'a> Rounds<'a> {
         for round in 0..ROUNDS_MAX {
             hook.dispatch.take_fault()?;
             hook.dispatch.flags.borrow_mut().end_round();
-            let woken = if round == 0 && is_first_free {
+            let mut woken = if round == 0 && is_first_free {
                 self.all().collect()
             } else {
                 self.looking_at(hook.dispatch.flags.borrow().changed().iter().map(String::as_str))
             };
-            let due = self.holding(hook, woken.into_iter().filter(|at| self.is_of_rounds(*at)));
+            woken.retain(|at| self.is_of_rounds(*at));
+            let due = self.holding(hook, woken);
             if self.run(hook, PhaseKind::Round, round + 1, due)? == 0 {
                 return Ok(());
             }
@@ -117,7 +126,7 @@ impl<'a> Rounds<'a> {
         hook: &mut Hook,
         kind: PhaseKind,
         number: usize,
-        mut due: BTreeSet<usize>,
+        due: Vec<usize>,
     ) -> Result<usize, DispatchError> {
         let dispatch = hook.dispatch.clone();
         self.record(&dispatch, kind, number, &due);
@@ -125,7 +134,9 @@ impl<'a> Rounds<'a> {
         dispatch.is_retest_due.set(false);
         let mut tested = dispatch.journal.borrow().len();
         let mut turns = Vec::new();
-        while let Some(at) = due.pop_first() {
+        // The last is the next.
+        let mut due: Vec<usize> = due.into_iter().rev().collect();
+        while let Some(at) = due.pop() {
             let handler = &self.handlers[at];
             turns.push((dispatch.journal.borrow().len(), handler.name));
             if let Err(error) = run_handler(hook, handler) {
@@ -143,9 +154,12 @@ impl<'a> Rounds<'a> {
                     tested = journal.len();
                     places
                 };
-                for at in changed.intersection(&due).copied().collect::<Vec<_>>() {
-                    if !dispatch.test(&self.handlers[at]) {
-                        due.remove(&at);
+                for at in changed {
+                    let waiting = due.binary_search_by(|other| at.cmp(other));
+                    if let Ok(place) = waiting
+                        && !dispatch.test(&self.handlers[at])
+                    {
+                        due.remove(place);
                         self.hold_back(&dispatch, at, kind, &turns);
                     }
                 }
@@ -166,7 +180,7 @@ impl<'a> Rounds<'a> {
     }
 
     /// Has the beginning of a phase taken down, if somebody wants to know.
-    fn record(&self, dispatch: &Dispatch, kind: PhaseKind, number: usize, due: &BTreeSet<usize>) {
+    fn record(&self, dispatch: &Dispatch, kind: PhaseKind, number: usize, due: &[usize]) {
         let changed = || match (kind, number) {
             (PhaseKind::Hook, _) => BTreeSet::new(),
             // Also what the framework changed wakes handlers now.
