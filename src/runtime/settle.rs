@@ -8,7 +8,7 @@ use crate::condition::in_words;
 use crate::dispatch::{Dispatch, DispatchError, ROUNDS_MAX, caught};
 use crate::handler::Handler;
 use crate::log_buffer;
-use crate::trace::{PhaseKind, in_one_line, why_held_back};
+use crate::trace::{NotRun, PhaseKind, in_one_line, why_held_back};
 
 /// Runs handlers: those of this hook first, then round after round, until none is due.
 ///
@@ -53,7 +53,7 @@ pub(crate) fn settle_changes(hook: &mut Hook, handlers: &[Handler]) -> Result<()
 
 /// The handlers of a charm, by their place among them, and by the flags that they look at.
 struct Rounds<'a> {
-    handlers: &'a [Handler],
+    handlers: Vec<&'a Handler>,
     /// Sorted pairs of a flag and the place of a handler that looks at it.  Made when a flag has changed:
     /// many a dispatch needs none.
     by_flag: OnceCell<Vec<(&'a str, usize)>>,
@@ -61,7 +61,7 @@ struct Rounds<'a> {
 
 impl<'a> Rounds<'a> {
     fn new(handlers: &'a [Handler]) -> Self {
-        Self { handlers, by_flag: OnceCell::new() }
+        Self { handlers: handlers.iter().collect(), by_flag: OnceCell::new() }
     }
 
     fn all(&self) -> std::ops::Range<usize> {
@@ -70,7 +70,7 @@ impl<'a> Rounds<'a> {
 
     /// Those of `places` whose condition holds.
     fn holding(&self, hook: &Hook, places: impl IntoIterator<Item = usize>) -> Vec<usize> {
-        places.into_iter().filter(|at| hook.dispatch.test(&self.handlers[*at])).collect()
+        places.into_iter().filter(|at| hook.dispatch.test(self.handlers[*at])).collect()
     }
 
     /// The places of the handlers that look at one of `flags`, in order.
@@ -137,12 +137,12 @@ impl<'a> Rounds<'a> {
         // The last is the next.
         let mut due: Vec<usize> = due.into_iter().rev().collect();
         while let Some(at) = due.pop() {
-            let handler = &self.handlers[at];
+            let handler = self.handlers[at];
             turns.push((dispatch.journal.borrow().len(), handler.name));
             if let Err(error) = run_handler(hook, handler) {
                 for at in due {
                     let because = || format!("the dispatch ended before its turn: {error}");
-                    dispatch.recorder.has_not_run(self.handlers, at, because);
+                    dispatch.recorder.has_not_run(at, self.handlers[at], because);
                 }
                 return Err(error);
             }
@@ -157,7 +157,7 @@ impl<'a> Rounds<'a> {
                 for at in changed {
                     let waiting = due.binary_search_by(|other| at.cmp(other));
                     if let Ok(place) = waiting
-                        && !dispatch.test(&self.handlers[at])
+                        && !dispatch.test(self.handlers[at])
                     {
                         due.remove(place);
                         self.hold_back(&dispatch, at, kind, &turns);
@@ -170,13 +170,13 @@ impl<'a> Rounds<'a> {
 
     /// Tells that a handler that was due is not any more.
     fn hold_back(&self, dispatch: &Dispatch, at: usize, kind: PhaseKind, turns: &[(usize, &'static str)]) {
-        let handler = &self.handlers[at];
+        let handler = self.handlers[at];
         let because = || {
             let flags = dispatch.flags.borrow();
             why_held_back(&handler.condition.unmet(&flags), kind, &dispatch.journal.borrow(), turns)
         };
         log::debug!("handler `{}` is held back: {}", handler.name, because());
-        dispatch.recorder.has_not_run(self.handlers, at, because);
+        dispatch.recorder.has_not_run(at, self.handlers[at], because);
     }
 
     /// Has the beginning of a phase taken down, if somebody wants to know.
@@ -193,9 +193,13 @@ impl<'a> Rounds<'a> {
         let not_run = || {
             let is_of_phase = |at: &usize| self.is_of_rounds(*at) == (kind == PhaseKind::Round);
             let places = self.all().filter(|at| is_of_phase(at) && !due.contains(at));
-            places.map(|at| (at, why_not(dispatch, &self.handlers[at]))).collect()
+            places.map(|at| self.not_run(dispatch, at)).collect()
         };
-        dispatch.recorder.begin_phase(dispatch, (kind, number), changed, not_run, self.handlers);
+        dispatch.recorder.begin_phase(dispatch, (kind, number), changed, not_run);
+    }
+
+    fn not_run(&self, dispatch: &Dispatch, at: usize) -> NotRun {
+        NotRun::new(at, self.handlers[at], why_not(dispatch, self.handlers[at]))
     }
 }
 
