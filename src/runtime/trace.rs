@@ -194,8 +194,8 @@ impl Recorder {
     /// A handler that was due does not run.
     pub(crate) fn has_not_run(&self, position: usize, handler: &Handler, because: impl FnOnce() -> String) {
         self.with_phase(|phase| {
-            phase.not_run.push(NotRun::new(position, handler, because()));
-            phase.not_run.sort_by_key(|handler| handler.position);
+            let place = phase.not_run.partition_point(|other| other.position < position);
+            phase.not_run.insert(place, NotRun::new(position, handler, because()));
         });
     }
 
