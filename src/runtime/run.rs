@@ -213,7 +213,7 @@ fn run_action(app: &App, hook: &mut Hook, state: &State, name: &str) -> Result<C
     let dispatch = hook.dispatch.clone();
     let result = match app.actions.iter().find(|(known, _)| *known == name) {
         Some((_, run)) => {
-            dispatch.recorder.begin_phase(&dispatch, (PhaseKind::Hook, 1), BTreeSet::new, Vec::new, &[]);
+            dispatch.recorder.begin_phase(&dispatch, (PhaseKind::Hook, 1), BTreeSet::new, Vec::new);
             let result = caught(name, || run(hook)).and_then(|()| dispatch.refresh_flags().map(drop));
             dispatch.recorder.has_run(name, &"action", &dispatch.journal.borrow());
             result.and_then(|()| settle_changes(hook, &app.handlers))

@@ -1,7 +1,7 @@
 //! Rounds of handlers: which of them run, in which order, and when it is enough.
 
 use std::cell::OnceCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use charms_reactive_core::{Flag, HookEvent};
 
@@ -10,7 +10,7 @@ use crate::condition::in_words;
 use crate::dispatch::{Dispatch, DispatchError, ROUNDS_MAX, caught};
 use crate::handler::Handler;
 use crate::log_buffer;
-use crate::trace::{PhaseKind, in_one_line, why_held_back};
+use crate::trace::{NotRun, PhaseKind, in_one_line, why_held_back};
 
 /// Runs handlers: those of this hook first, then round after round, until none is due.
 ///
@@ -62,8 +62,9 @@ pub(crate) fn settle_changes(hook: &mut Hook, handlers: &[Handler]) -> Result<()
 struct Rounds<'a> {
     /// Functions, then programs.
     handlers: Vec<&'a Handler>,
-    /// Made when a flag has changed: many a dispatch needs none.
-    by_flag: OnceCell<BTreeMap<&'a str, Vec<usize>>>,
+    /// Sorted pairs of a flag and the place of a handler that looks at it.  Made when a flag has changed:
+    /// many a dispatch needs none.
+    by_flag: OnceCell<Vec<(&'a str, usize)>>,
 }
 
 impl<'a> Rounds<'a> {
@@ -76,22 +77,29 @@ impl<'a> Rounds<'a> {
     }
 
     /// Those of `places` whose condition holds.
-    fn holding(&self, hook: &Hook, places: impl IntoIterator<Item = usize>) -> BTreeSet<usize> {
+    fn holding(&self, hook: &Hook, places: impl IntoIterator<Item = usize>) -> Vec<usize> {
         places.into_iter().filter(|at| hook.dispatch.test(self.handlers[*at])).collect()
     }
 
     /// The places of the handlers that look at one of `flags`, in order.
-    fn looking_at<'f>(&self, flags: impl IntoIterator<Item = &'f str>) -> BTreeSet<usize> {
+    fn looking_at<'f>(&self, flags: impl IntoIterator<Item = &'f str>) -> Vec<usize> {
         let by_flag = self.by_flag.get_or_init(|| {
-            let mut by_flag: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-            for (at, handler) in self.handlers.iter().enumerate() {
-                for flag in handler.condition.flags() {
-                    by_flag.entry(flag.as_str()).or_default().push(at);
-                }
-            }
+            let places = self.handlers.iter().enumerate();
+            let pairs = places
+                .flat_map(|(at, handler)| handler.condition.flags().map(move |flag| (flag.as_str(), at)));
+            let mut by_flag: Vec<(&str, usize)> = pairs.collect();
+            by_flag.sort_unstable();
             by_flag
         });
-        flags.into_iter().filter_map(|flag| by_flag.get(flag)).flatten().copied().collect()
+        let mut places = Vec::new();
+        for flag in flags {
+            let first = by_flag.partition_point(|(known, _)| *known < flag);
+            let those = by_flag[first..].iter().take_while(|(known, _)| *known == flag);
+            places.extend(those.map(|(_, at)| *at));
+        }
+        places.sort_unstable();
+        places.dedup();
+        places
     }
 
     /// Whether a handler runs among those of this hook.
@@ -110,7 +118,7 @@ impl<'a> Rounds<'a> {
         for round in 0..ROUNDS_MAX {
             hook.dispatch.take_fault()?;
             hook.dispatch.flags.borrow_mut().end_round();
-            let woken = if round == 0 && is_first_free {
+            let mut woken = if round == 0 && is_first_free {
                 self.all().collect()
             } else {
                 let mut woken =
@@ -121,9 +129,12 @@ impl<'a> Rounds<'a> {
                     (is_changing && handler.condition.program().is_some())
                         || hook.dispatch.has_planned_file(handler)
                 }));
+                woken.sort_unstable();
+                woken.dedup();
                 woken
             };
-            let due = self.holding(hook, woken.into_iter().filter(|at| self.is_of_rounds(*at)));
+            woken.retain(|at| self.is_of_rounds(*at));
+            let due = self.holding(hook, woken);
             if self.run(hook, PhaseKind::Round, round + 1, due)? == 0 {
                 return Ok(());
             }
@@ -139,7 +150,7 @@ impl<'a> Rounds<'a> {
         hook: &mut Hook,
         kind: PhaseKind,
         number: usize,
-        mut due: BTreeSet<usize>,
+        due: Vec<usize>,
     ) -> Result<usize, DispatchError> {
         let dispatch = hook.dispatch.clone();
         // Programs may have failed when they were asked.
@@ -149,7 +160,9 @@ impl<'a> Rounds<'a> {
         dispatch.is_retest_due.set(false);
         let mut tested = dispatch.journal.borrow().len();
         let mut turns = Vec::new();
-        while let Some(at) = due.pop_first() {
+        // The last is the next.
+        let mut due: Vec<usize> = due.into_iter().rev().collect();
+        while let Some(at) = due.pop() {
             let handler = self.handlers[at];
             turns.push((dispatch.journal.borrow().len(), handler.name));
             let cleared = match run_handler(hook, handler) {
@@ -157,7 +170,7 @@ impl<'a> Rounds<'a> {
                 Err(error) => {
                     for at in due {
                         let because = || format!("the dispatch ended before its turn: {error}");
-                        dispatch.recorder.has_not_run(&self.handlers, at, because);
+                        dispatch.recorder.has_not_run(at, self.handlers[at], because);
                     }
                     return Err(error);
                 }
@@ -168,15 +181,17 @@ impl<'a> Rounds<'a> {
                 let mut places = self.looking_at(journal[tested..].iter().map(|change| change.flag.as_str()));
                 tested = journal.len();
                 // What a program looks at is not known.
-                let of_programs = due.iter().filter(|at| self.handlers[**at].condition.program().is_some());
-                places.extend(of_programs);
+                places.extend(due.iter().filter(|at| self.handlers[**at].condition.program().is_some()));
                 places
             } else {
                 self.looking_at(cleared.iter().map(Flag::as_str))
             };
-            for at in changed.intersection(&due).copied().collect::<Vec<_>>() {
-                if !dispatch.test(self.handlers[at]) {
-                    due.remove(&at);
+            for at in changed {
+                let waiting = due.binary_search_by(|other| at.cmp(other));
+                if let Ok(place) = waiting
+                    && !dispatch.test(self.handlers[at])
+                {
+                    due.remove(place);
                     self.hold_back(&dispatch, at, kind, &turns);
                 }
             }
@@ -192,11 +207,11 @@ impl<'a> Rounds<'a> {
             why_held_back(&handler.condition.unmet(&flags), kind, &dispatch.journal.borrow(), turns)
         };
         log::debug!("handler `{}` is held back: {}", handler.name, because());
-        dispatch.recorder.has_not_run(&self.handlers, at, because);
+        dispatch.recorder.has_not_run(at, self.handlers[at], because);
     }
 
     /// Has the beginning of a phase taken down, if somebody wants to know.
-    fn record(&self, dispatch: &Dispatch, kind: PhaseKind, number: usize, due: &BTreeSet<usize>) {
+    fn record(&self, dispatch: &Dispatch, kind: PhaseKind, number: usize, due: &[usize]) {
         let changed = || match (kind, number) {
             (PhaseKind::Hook, _) => BTreeSet::new(),
             // Also what the framework changed wakes handlers now.
@@ -212,9 +227,13 @@ impl<'a> Rounds<'a> {
                 PhaseKind::Hook => !self.is_of_rounds(*at) || self.is_of_hook(*at, &dispatch.context.event),
             };
             let places = self.all().filter(|at| is_of_phase(at) && !due.contains(at));
-            places.map(|at| (at, why_not(dispatch, self.handlers[at]))).collect()
+            places.map(|at| self.not_run(dispatch, at)).collect()
         };
-        dispatch.recorder.begin_phase(dispatch, (kind, number), changed, not_run, &self.handlers);
+        dispatch.recorder.begin_phase(dispatch, (kind, number), changed, not_run);
+    }
+
+    fn not_run(&self, dispatch: &Dispatch, at: usize) -> NotRun {
+        NotRun::new(at, self.handlers[at], why_not(dispatch, self.handlers[at]))
     }
 }
 

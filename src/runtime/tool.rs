@@ -14,7 +14,7 @@ use std::rc::Rc;
 
 use charms_reactive_core::{Flag, HookEvent};
 use charms_reactive_hookcmd::{CommandError, HookCommands};
-use serde_json::Value;
+use serde::Serialize;
 
 use crate::charm::App;
 use crate::context::{Context, ContextError};
@@ -78,8 +78,14 @@ enum ToolError {
 /// What a tool found: for people, for programs, and what people should know besides.
 struct Found {
     text: String,
-    json: Value,
+    json: String,
     note: Option<String>,
+}
+
+impl Found {
+    fn new(text: String, value: &impl Serialize) -> Self {
+        Self { text, json: serde_json::to_string(value).expect("texts are JSON"), note: None }
+    }
 }
 
 /// What tools work on.

@@ -95,8 +95,9 @@ struct Ran {
     changed: Vec<String>,
 }
 
+/// A handler that does not run in a phase.
 #[derive(Debug, Serialize)]
-struct NotRun {
+pub(crate) struct NotRun {
     #[serde(skip)]
     position: usize,
     handler: String,
@@ -172,15 +173,12 @@ impl Recorder {
         dispatch: &Dispatch,
         (kind, number): (PhaseKind, usize),
         changed: impl FnOnce() -> BTreeSet<String>,
-        not_run: impl FnOnce() -> Vec<(usize, String)>,
-        handlers: &[&Handler],
+        not_run: impl FnOnce() -> Vec<NotRun>,
     ) {
         if let Some(trace) = &self.trace {
             let flags = dispatch.flags.borrow().names().map(str::to_owned).collect();
             let changed = changed().into_iter().collect();
-            let not_run =
-                not_run().into_iter().map(|(position, because)| NotRun::new(handlers, position, because));
-            let (ran, not_run) = (Vec::new(), not_run.collect());
+            let (ran, not_run) = (Vec::new(), not_run());
             trace.borrow_mut().phases.push(Phase { kind, number, flags, changed, ran, not_run });
         }
     }
@@ -194,15 +192,10 @@ impl Recorder {
     }
 
     /// A handler that was due does not run.
-    pub(crate) fn has_not_run(
-        &self,
-        handlers: &[&Handler],
-        position: usize,
-        because: impl FnOnce() -> String,
-    ) {
+    pub(crate) fn has_not_run(&self, position: usize, handler: &Handler, because: impl FnOnce() -> String) {
         self.with_phase(|phase| {
-            phase.not_run.push(NotRun::new(handlers, position, because()));
-            phase.not_run.sort_by_key(|handler| handler.position);
+            let place = phase.not_run.partition_point(|other| other.position < position);
+            phase.not_run.insert(place, NotRun::new(position, handler, because()));
         });
     }
 
@@ -239,8 +232,7 @@ impl Recorder {
 }
 
 impl NotRun {
-    fn new(handlers: &[&Handler], position: usize, because: String) -> Self {
-        let handler = handlers[position];
+    pub(crate) fn new(position: usize, handler: &Handler, because: String) -> Self {
         let (name, condition) = (handler.name.to_owned(), handler.condition.to_string());
         Self { position, handler: name, condition, because }
     }

@@ -1,6 +1,7 @@
 //! Tools that change a flag.
 
 use charms_reactive_core::Flag;
+use serde::Serialize;
 
 use super::{Found, Session, ToolError, lines};
 use crate::automatic::{IS_LEADER, SERIES_UPGRADE, ends_with_dispatch};
@@ -12,6 +13,13 @@ pub(super) fn set(session: &Session<'_>, flag: Option<&str>) -> Result<Found, To
 
 pub(super) fn clear(session: &Session<'_>, flag: Option<&str>) -> Result<Found, ToolError> {
     change(session, flag, false)
+}
+
+/// What became of a flag, and of others with it.
+#[derive(Serialize)]
+struct Changed<'a> {
+    flag: &'a str,
+    changes: &'a [String],
 }
 
 /// Changes a flag, with what follows from it, and saves the state.
@@ -40,10 +48,11 @@ fn change(session: &Session<'_>, flag: Option<&str>, is_set: bool) -> Result<Fou
         [] => format!("`{flag}` is {word} already\n"),
         changes => lines(changes),
     };
-    let note = is_automatic(session, &flag).then(|| {
+    let mut found = Found::new(text, &Changed { flag: flag.as_str(), changes: &changes });
+    found.note = is_automatic(session, &flag).then(|| {
         format!("the framework sets and clears `{flag}` by itself, and may change it back in the next hook")
     });
-    Ok(Found { text, json: serde_json::json!({ "flag": flag.as_str(), "changes": changes }), note })
+    Ok(found)
 }
 
 /// Whether the framework goes by the model for this flag, whatever the charm does.

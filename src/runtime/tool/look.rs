@@ -4,19 +4,11 @@ use std::collections::BTreeMap;
 
 use charms_reactive_core::{ApplicationName, EndpointSpec, UnitName};
 use serde::Serialize;
-use serde_json::json;
 
 use super::{Found, Session, ToolError, lines};
 use crate::endpoint::Endpoint;
 use crate::exchange::Overview;
 use crate::explain::{Explained, explain as explain_all};
-
-impl Found {
-    fn new(text: String, value: &impl Serialize) -> Self {
-        let json = serde_json::to_value(value).expect("texts are JSON");
-        Self { text, json, note: None }
-    }
-}
 
 /// `flags`
 pub(super) fn flags(session: &Session<'_>, _: Option<&str>) -> Result<Found, ToolError> {
@@ -154,7 +146,6 @@ pub(super) fn requests(session: &Session<'_>, _: Option<&str>) -> Result<Found, 
     }
     let mut found = Found::new(all.iter().map(ToString::to_string).collect(), &all);
     if all.is_empty() {
-        found.json = json!([]);
         found.note = Some("no endpoint of this charm has an interface with requests and answers".to_owned());
     }
     Ok(found)

@@ -103,7 +103,7 @@ fn a_flag_is_set_with_what_triggers_make_of_it() {
     check(&mut juju, "set-flag web.installed", &expect![["`web.installed` is set already\n"]]);
     assert_eq!(juju.commands, ["state-get --format=json"], "nothing is written that did not change");
     let json = good(juju.tool(&app(), "--json clear-flag web.stale", &[]));
-    assert_eq!(json, "{\"changes\":[\"-web.stale\"],\"flag\":\"web.stale\"}\n");
+    assert_eq!(json, "{\"flag\":\"web.stale\",\"changes\":[\"-web.stale\"]}\n");
     good(juju.tool(&app(), "set-flag web.running", &[]));
     check(
         &mut juju,
