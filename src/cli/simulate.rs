@@ -125,7 +125,8 @@ pub struct SimulateArgs {
     /// Print everything that was said in the run
     #[arg(long)]
     transcript: bool,
-    /// Write a page about the run
+    /// Write a page about the run, to be looked at in a browser: units as lanes, flags and relation data over
+    /// time, why a handler did not run
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
     /// Write the scenario that fails, made as short as it gets, into this file
@@ -178,6 +179,7 @@ fn once(args: &SimulateArgs, watched: &mut Watched) -> anyhow::Result<bool> {
         folder: &folder,
         juju: args.juju,
         is_told: true,
+        is_recorded: args.html.is_some(),
         checks,
     };
     if let Some(random) = &scenario.random {

@@ -66,8 +66,6 @@ impl Sim {
     /// - The content of secrets, as hook commands pass it, and private keys in PEM are not in it.
     /// - Nothing that a charm writes becomes markup, and nothing is loaded from anywhere.
     pub fn page(&self) -> String {
-        let mut hider = Hider::new(&self.model.root);
-        let events = self.model.journal.events().iter().map(|event| hider.hide(event)).collect();
         let run = Run {
             format: 1,
             seed: self.seed,
@@ -79,10 +77,18 @@ impl Sim {
             },
             recorded: self.settings.is_recording,
             dropped: self.model.journal.dropped(),
-            events,
+            events: self.public_events(),
         };
         let json = serde_json::to_string(&run).expect("texts, numbers and lists become JSON");
         assemble(&inert(&json))
+    }
+
+    /// What happened, as JSON and without what is secret: as the page has it.
+    ///
+    /// The shape of an event is that of [`crate::Event`]; [`Sim::events`] has them as they are.
+    pub fn public_events(&self) -> Vec<Value> {
+        let mut hider = Hider::new(&self.model.root);
+        self.model.journal.events().iter().map(|event| hider.hide(event)).collect()
     }
 
     /// Writes [`Sim::page`] to a file; its folder is made where it is missing.

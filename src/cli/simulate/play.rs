@@ -31,6 +31,8 @@ pub(super) struct Stage<'a> {
     pub(super) juju: Option<JujuVersion>,
     /// Whether each step is told.
     pub(super) is_told: bool,
+    /// Whether charms are asked why their handlers do not run.
+    pub(super) is_recorded: bool,
     /// What is observed; the scenario's own choice without this.
     pub(super) checks: Vec<Check>,
 }
@@ -100,6 +102,7 @@ impl Stage<'_> {
         let written = self.scenario.juju.as_deref().and_then(|text| text.parse().ok());
         let builder = Sim::builder()
             .seed(seed)
+            .record(self.is_recorded)
             .juju_version(self.juju.or(written).unwrap_or_default())
             .program(program)
             .folder(root.path());

@@ -41,7 +41,7 @@ impl<'a> Report<'a> {
     pub(super) fn print(self) -> anyhow::Result<bool> {
         let is_fine = !self.is_failed;
         if let (Some(path), Some(played)) = (&self.args.html, &self.shown) {
-            write(path, &page(played))?;
+            write(path, &played.sim.page())?;
         }
         if self.args.json {
             let scenario = self.args.scenario.display().to_string();
@@ -64,7 +64,6 @@ impl<'a> Report<'a> {
 
 /// A run as JSON.
 fn document(played: &Played) -> Value {
-    let events = played.sim.events().iter().map(|event| Value::from(event.to_string()));
     let document = json!({
         "seed": played.seed,
         "ok": played.problems.is_empty(),
@@ -72,7 +71,7 @@ fn document(played: &Played) -> Value {
         "seconds": played.sim.now().as_secs_f64(),
         "status": played.sim.status(),
         "problems": played.problems,
-        "events": events.collect::<Vec<_>>(),
+        "events": played.sim.public_events(),
     });
     shown(played, document)
 }
@@ -85,18 +84,6 @@ fn shown(played: &Played, value: Value) -> Value {
         Value::Object(map) => map.into_iter().map(|(key, value)| (key, shown(played, value))).collect(),
         other => other,
     }
-}
-
-/// A page about a run that needs nothing but itself: its status, and everything that was said.
-fn page(played: &Played) -> String {
-    let escaped = |text: String| text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-    let status = escaped(played.sim.status().to_string());
-    let transcript = escaped(played.shown(&played.sim.transcript()));
-    format!(
-        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>seed {}</title>\n\
-         <pre>{status}</pre>\n<pre>{transcript}</pre>\n</html>\n",
-        played.seed
-    )
 }
 
 /// Writes a result that was asked for.
