@@ -13,7 +13,7 @@ fn rendered() -> String {
     let mut rest = PAGE;
     while let Some((before, block)) = rest.split_once("```console\n") {
         let (block, after) = block.split_once("```\n").expect("a block ends");
-        page += &format!("{before}```console\n{}```\n", session.run(block));
+        page.extend([before, "```console\n", &session.run(block), "```\n"]);
         rest = after;
     }
     page + rest
@@ -36,9 +36,9 @@ impl Session {
             let mut shown = String::new();
             while let Some(output) = lines.next_if(|line| !line.starts_with("$ ") && !line.starts_with("% "))
             {
-                shown += &format!("{output}\n");
+                shown.extend([output, "\n"]);
             }
-            told += &format!("{line}\n{}", self.command(command, &shown, &in_hook));
+            told.extend([line, "\n", &self.command(command, &shown, &in_hook)]);
         }
         if std::mem::take(&mut self.is_debugged) {
             told += &self.unit.debugged();
