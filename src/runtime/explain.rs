@@ -26,6 +26,8 @@ pub(crate) struct Explained {
     is_its_hook: bool,
     /// What keeps it from running, besides the hook.
     waits_for: Vec<Wait>,
+    /// What keeps it from running besides hook and flags, in words.
+    waits_besides: Vec<String>,
 }
 
 /// One thing that keeps a handler from running.
@@ -64,13 +66,15 @@ impl Explained {
         let flags = dispatch.flags.borrow();
         let waits_for: Vec<Wait> =
             handler.condition.unmet(&flags).iter().map(|unmet| Wait::new(unmet, words)).collect();
+        let waits_besides = dispatch.missing_besides_flags(handler);
         Self {
             handler: handler.name,
             condition: handler.condition.to_string(),
-            would_run: waits_for.is_empty() && (hooks.is_empty() || is_its_hook),
+            would_run: waits_for.is_empty() && waits_besides.is_empty() && (hooks.is_empty() || is_its_hook),
             hooks: hooks.iter().map(ToString::to_string).collect(),
             is_its_hook,
             waits_for,
+            waits_besides,
         }
     }
 
@@ -107,7 +111,8 @@ impl std::fmt::Display for Explained {
             (false, false) if !self.is_its_hook => writeln!(f, "  waiting for hook {hooks}")?,
             (false, _) => {}
         }
-        self.waits_for.iter().try_for_each(|wait| wait.fmt(f))
+        self.waits_for.iter().try_for_each(|wait| wait.fmt(f))?;
+        self.waits_besides.iter().try_for_each(|wait| writeln!(f, "  waiting: {wait}"))
     }
 }
 

@@ -69,6 +69,24 @@ impl Dispatch {
         groups.all(|group| group.iter().any(|path| self.is_changed(handler, path)))
     }
 
+    /// What a handler waits for besides hooks and flags, in words.  No program is asked for it.
+    pub(crate) fn missing_besides_flags(&self, handler: &Handler) -> Vec<String> {
+        let condition = &handler.condition;
+        let mut missing = Vec::new();
+        if self.has_run_before(handler) {
+            missing.push("it has run, and runs once".to_owned());
+        }
+        let is_unchanged = |group: &&Vec<PathBuf>| !group.iter().any(|path| self.is_changed(handler, path));
+        for group in condition.files().iter().filter(is_unchanged) {
+            let names: Vec<String> = group.iter().map(|path| format!("`{}`", path.display())).collect();
+            missing.push(format!("none of {} has changed since it ran", names.join(", ")));
+        }
+        if let Some(program) = condition.program() {
+            missing.push(format!("`{} --test` does not say so", program.name()));
+        }
+        missing
+    }
+
     /// Whether the condition looks at a file that is planned.
     pub(crate) fn has_planned_file(&self, handler: &Handler) -> bool {
         let plan = self.plan.borrow();

@@ -245,10 +245,9 @@ fn why_not(dispatch: &Dispatch, handler: &Handler) -> String {
         return format!("for {hooks}, this is `{event}`");
     }
     let flags = dispatch.flags.borrow();
+    let besides = dispatch.missing_besides_flags(handler);
     match handler.condition.unmet(&flags).as_slice() {
-        [] if dispatch.has_run_before(handler) => "it runs once, and has run".to_owned(),
-        [] if !dispatch.has_changed_files(handler) => "none of its files changed".to_owned(),
-        [] if handler.condition.program().is_some() => "its test does not say so".to_owned(),
+        [] if !besides.is_empty() => besides.join(", and "),
         [] => "its flags are as it wants them, but none of them changed in this round".to_owned(),
         unmet => in_words(unmet),
     }

@@ -190,12 +190,15 @@ fn no_tool_prints_a_secret_on_either_side() {
 fn both_sides_show_requests_with_their_answers() {
     let mut unit = Unit::related();
     let hidden = "(hidden)";
-    let node = json!({
-        "job_name": "node", "job_data": hidden, "ca_cert": null, "client_cert": hidden, "client_key": hidden,
-    });
-    for (side, endpoint, relation) in
-        [("jobs/0", "prometheus", "prometheus:0"), ("prometheus/0", "manual-jobs", "manual-jobs:0")]
-    {
+    // The key is in a secret of the side that asks; the other side reads it.
+    for (side, endpoint, relation, key) in [
+        ("jobs/0", "prometheus", "prometheus:0", Value::Null),
+        ("prometheus/0", "manual-jobs", "manual-jobs:0", hidden.into()),
+    ] {
+        let is_asking = key.is_null();
+        let node = json!({
+            "job_name": "node", "job_data": hidden, "ca_cert": null, "client_cert": hidden, "client_key": key,
+        });
         let told = unit.json(side, "requests");
         assert_eq!(told[0]["endpoint"], endpoint);
         assert_eq!(told[0]["malformed"], json!([]));
@@ -203,6 +206,7 @@ fn both_sides_show_requests_with_their_answers() {
         requests.sort_by_key(|request| request["request"]["job_name"].to_string());
         assert_eq!(requests.len(), 2, "{told}");
         assert_eq!(requests[0]["request"], node);
+        assert_eq!(requests[0]["secret_id"].as_str().is_some_and(|id| id.starts_with("secret:")), is_asking);
         assert_eq!((&requests[0]["relation"], &requests[0]["unit"]), (&json!(relation), &json!("jobs/0")));
         let accepted = json!({ "success": true, "reason": null });
         let answer = json!([{ "unit": "prometheus/0", "is_current": true, "response": accepted }]);

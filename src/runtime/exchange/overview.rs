@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::entry::{ResponseNote, parse_response};
-use super::{Entry, ExchangeError, Malformed, Message, Requester, Responder, own_databag};
+use super::{Entry, ExchangeError, Malformed, Message, Requester, Responder, own_databag, secret};
 
 /// What stands for a text that may be, or hold, a secret.
 pub const HIDDEN: &str = "(hidden)";
@@ -45,6 +45,9 @@ pub struct RequestShown {
     pub unit: UnitName,
     /// What it says, less secrets.
     pub request: Value,
+    /// The Juju secret of this unit that carries what is absent of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secret_id: Option<String>,
     /// Its answers, in order of units; empty as long as nobody answered.
     pub answers: Vec<AnswerShown>,
 }
@@ -72,6 +75,8 @@ impl Overview {
         let mut overview = Self::default();
         for asked in side.requests()? {
             let mut shown = RequestShown::new(&asked, &request);
+            let relation = asked.relation.relation_id();
+            shown.secret_id = secret::uri_of(&side.endpoint().dispatch, relation, &asked.id);
             for unit in &asked.relation.joined_units()? {
                 let databag = unit.received_raw()?;
                 let Some(text) = databag.text(&asked.id.response_key()) else { continue };
@@ -119,6 +124,7 @@ impl RequestShown {
             id: asked.id.to_string(),
             unit: asked.unit.clone(),
             request: show(&asked.value),
+            secret_id: None,
             answers: Vec::new(),
         }
     }

@@ -107,6 +107,11 @@ pub(super) fn request_text<T: Message>(
     Ok(json::to_text(&object.into()))
 }
 
+/// The URI of the secret that carries fields of a request of this unit.
+pub(super) fn uri_of(dispatch: &Dispatch, relation: &RelationId, id: &RequestId) -> Option<String> {
+    dispatch.memory.borrow().secrets.get(&name_of(relation, id)).map(|known| known.uri.clone())
+}
+
 /// Plans to remove the secret of a request, if it has one.
 pub(super) fn forget(dispatch: &Dispatch, relation: &RelationId, id: &RequestId) {
     drop_secret(dispatch, &name_of(relation, id));
