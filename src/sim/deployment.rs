@@ -137,9 +137,11 @@ impl Sim {
         resource: &str,
         content: impl Into<Vec<u8>>,
     ) -> Result<(), SimError> {
-        let application = self.model.application_mut(&ApplicationName::parse(application)?)?;
+        let name = ApplicationName::parse(application)?;
+        let application = self.model.application_mut(&name)?;
         application.give_resource(resource, content.into())?;
         application.charm_modified += 1;
+        self.model.roll_pods(&name);
         Ok(())
     }
 
