@@ -138,10 +138,12 @@ impl Sim {
         resource: &str,
         content: impl Into<Vec<u8>>,
     ) -> Result<(), SimError> {
-        self.model.act(format!("attach {resource} to {application}"), |model| {
-            let application = model.application_mut(&ApplicationName::parse(application)?)?;
+        let name = ApplicationName::parse(application)?;
+        self.model.act(format!("attach {resource} to {name}"), |model| {
+            let application = model.application_mut(&name)?;
             application.give_resource(resource, content.into())?;
             application.charm_modified += 1;
+            model.roll_pods(&name);
             Ok(())
         })
     }

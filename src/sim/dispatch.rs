@@ -170,6 +170,14 @@ impl Sim {
         Ok(None)
     }
 
+    /// The same for all units in error, as `juju resolved --all` does; gives the hooks that were run.
+    pub fn resolve_all(&mut self, retry: bool) -> Result<Vec<HookRun>, SimError> {
+        let failed = self.model.units.values().filter(|unit| unit.failed.is_some());
+        let failed: Vec<String> = failed.map(|unit| unit.name.to_string()).collect();
+        let runs = failed.iter().map(|unit| self.resolve(unit, retry));
+        runs.filter_map(Result::transpose).collect()
+    }
+
     fn done(&mut self, unit: &UnitName, hook: &Hook) {
         self.clock.succeed(unit);
         self.model.now = self.clock.now();

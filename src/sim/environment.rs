@@ -27,6 +27,18 @@ const CLUSTER: &[(&str, &str)] = &[
     ("KUBERNETES_PORT_443_TCP_ADDR", "10.152.183.1"),
 ];
 
+/// The old names of each proxy, set with the setting without `juju-`; the setting with it, and its variable.
+///
+/// # Source
+///
+/// `U/runner/context/context.go`, `HookVars`: the old ones only where they are set.
+const PROXIES: &[([&str; 2], &str, &str)] = &[
+    (["http_proxy", "HTTP_PROXY"], "juju-http-proxy", "JUJU_CHARM_HTTP_PROXY"),
+    (["https_proxy", "HTTPS_PROXY"], "juju-https-proxy", "JUJU_CHARM_HTTPS_PROXY"),
+    (["ftp_proxy", "FTP_PROXY"], "juju-ftp-proxy", "JUJU_CHARM_FTP_PROXY"),
+    (["no_proxy", "NO_PROXY"], "juju-no-proxy", "JUJU_CHARM_NO_PROXY"),
+];
+
 /// Where a run finds the files of its agent.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Places<'a> {
@@ -48,6 +60,12 @@ pub(crate) fn environment(model: &Model, run: &Run, places: Places<'_>) -> Vec<(
     let shown = |path: &Path| path.display().to_string();
     let unit = model.units.get(&run.unit);
     let mut variables = Vec::new();
+    if !run.is_restricted() {
+        for (names, setting, _) in PROXIES {
+            let proxy = setting.strip_prefix("juju-").and_then(|setting| model.proxies.get(setting));
+            variables.extend(proxy.into_iter().flat_map(|proxy| names.map(|name| (name, proxy.clone()))));
+        }
+    }
     if model.substrate == Substrate::Kubernetes && !run.is_restricted() {
         let texts = CLUSTER.iter().map(|(name, text)| (*name, (*text).to_owned()));
         variables.extend(texts);
@@ -105,14 +123,12 @@ fn whole(model: &Model, run: &Run, unit: Option<&Unit>, variables: &mut Vec<(&'s
         ("JUJU_API_ADDRESSES", "10.0.0.1:17070".to_owned()),
         ("JUJU_MACHINE_ID", machine.unwrap_or_default()),
         ("JUJU_PRINCIPAL_UNIT", principal.unwrap_or_default()),
-        ("JUJU_AVAILABILITY_ZONE", String::new()),
+        ("JUJU_AVAILABILITY_ZONE", unit.map(|unit| unit.zone.clone()).unwrap_or_default()),
         ("JUJU_VERSION", model.juju.to_string()),
         ("CLOUD_API_VERSION", cloud),
-        ("JUJU_CHARM_HTTP_PROXY", String::new()),
-        ("JUJU_CHARM_HTTPS_PROXY", String::new()),
-        ("JUJU_CHARM_FTP_PROXY", String::new()),
-        ("JUJU_CHARM_NO_PROXY", String::new()),
     ]);
+    let proxy = |setting| model.proxies.get(setting).cloned().unwrap_or_default();
+    variables.extend(PROXIES.iter().map(|(_, setting, name)| (*name, proxy(*setting))));
     if model.juju.has_metrics() {
         variables.push(("JUJU_SLA", "unsupported".to_owned()));
     }

@@ -138,6 +138,8 @@ pub(crate) struct Charm {
     pub(crate) metrics: BTreeSet<String>,
     /// What it asks of Juju, as written.
     pub(crate) assumes: Vec<Value>,
+    /// Whether `manifest.yaml` names bases.
+    pub(crate) has_bases: bool,
     /// The directory it was read from.
     pub(crate) folder: PathBuf,
     /// What is run in place of files, for a charm in process.
@@ -169,6 +171,16 @@ struct MetadataFile {
 enum EndpointFile {
     Interface(String),
     Full { interface: String, scope: Option<String>, limit: Option<usize> },
+}
+
+#[derive(Deserialize)]
+struct ManifestFile {
+    bases: Option<Vec<Value>>,
+}
+
+fn has_bases(path: &Path) -> Result<bool, CharmError> {
+    let manifest: Option<ManifestFile> = read_yaml(path)?;
+    Ok(manifest.and_then(|manifest| manifest.bases).is_some_and(|bases| !bases.is_empty()))
 }
 
 #[derive(Deserialize)]
@@ -244,6 +256,7 @@ impl Charm {
             payloads: file.payloads.unwrap_or_default().into_keys().collect(),
             metrics: read_metrics(&folder.join("metrics.yaml"))?,
             assumes: file.assumes,
+            has_bases: has_bases(&folder.join("manifest.yaml"))?,
             folder: folder.to_owned(),
             function: None,
             is_copied: true,

@@ -66,6 +66,8 @@ pub(crate) struct Model {
     pub(crate) root: PathBuf,
     /// Whether the cloud makes new storage only when it is asked to.
     pub(crate) is_storage_held: bool,
+    /// Proxies by the setting of the model.
+    pub(crate) proxies: BTreeMap<String, String>,
     /// What `credential-get` tells applications that are trusted.
     pub(crate) credential: Option<serde_json::Value>,
     /// The colour and the text of the model's meter (to Juju 3).
@@ -102,6 +104,7 @@ impl Model {
             now: Duration::ZERO,
             root: PathBuf::new(),
             is_storage_held: false,
+            proxies: BTreeMap::new(),
             credential: None,
             meter: ("AMBER".to_owned(), "not set".to_owned()),
             random: Random::new(seed),

@@ -107,7 +107,30 @@ impl<'a> Operator<'a> {
 
     /// Has a unit take over an upgrade that it was held back from.
     pub fn release_upgrade(&mut self, unit: &str) -> Result<(), SimError> {
-        self.model.unit_mut(&UnitName::parse(unit)?)?.is_upgrade_held = false;
+        let unit = UnitName::parse(unit)?;
+        self.model.unit_mut(&unit)?.is_upgrade_held = false;
+        self.model.roll_pods(unit.application());
+        Ok(())
+    }
+
+    /// Has the cloud say in which zone a unit's machine is, `JUJU_AVAILABILITY_ZONE`.
+    pub fn set_zone(&mut self, unit: &str, zone: &str) -> Result<(), SimError> {
+        zone.clone_into(&mut self.model.unit_mut(&UnitName::parse(unit)?)?.zone);
+        Ok(())
+    }
+
+    /// Gives the model a proxy, as `juju model-config` does: `http-proxy`, `https-proxy`, `ftp-proxy`, `no-proxy`,
+    /// each also with `juju-` before it.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::NotModelled`] for every other setting.
+    pub fn set_proxy(&mut self, setting: &str, value: &str) -> Result<(), SimError> {
+        let kind = setting.strip_prefix("juju-").unwrap_or(setting);
+        if !["http-proxy", "https-proxy", "ftp-proxy", "no-proxy"].contains(&kind) {
+            return Err(ModelError::NotModelled { what: "other settings of a model than proxies" }.into());
+        }
+        self.model.proxies.insert(setting.to_owned(), value.to_owned());
         Ok(())
     }
 

@@ -23,7 +23,7 @@ pub(crate) fn due(model: &Model, unit: &Unit) -> Vec<Hook> {
     if let Some(series) = series(unit) {
         return series;
     }
-    if unit.is_rebooted {
+    if unit.is_rebooted && !is_coming_up_with_an_upgrade(model, unit) {
         return vec![Hook::plain(HookEvent::Start)];
     }
     let is_alive = unit.life == Life::Alive;
@@ -63,6 +63,17 @@ pub(crate) fn due(model: &Model, unit: &Unit) -> Vec<Hook> {
         return vec![hook.clone()];
     }
     if is_alive { alive(model, unit) } else { dying(model, unit) }
+}
+
+/// Whether a new pod takes an upgrade over before it starts.
+///
+/// # Source
+///
+/// Not settled in what we have read of Juju; its documentation of charms on Kubernetes has it so: `stop`, a new
+/// pod, `upgrade-charm`, `config-changed`, `start`.
+fn is_coming_up_with_an_upgrade(model: &Model, unit: &Unit) -> bool {
+    let is_following = matches!(&unit.queued, Some(Hook { event: HookEvent::ConfigChanged, .. }));
+    model.substrate == Substrate::Kubernetes && (is_following || model.is_upgrade_pending(unit))
 }
 
 /// The hooks around a machine's move to another series; between them nothing is run at all.
@@ -140,6 +151,13 @@ impl Model {
         }
     }
 
+    /// Whether a unit is to take over another charm, or new resources.
+    pub(crate) fn is_upgrade_pending(&self, unit: &Unit) -> bool {
+        let application = self.applications.get(unit.name.application());
+        !unit.is_upgrade_held
+            && application.is_some_and(|application| unit.charm_modified != application.charm_modified)
+    }
+
     /// Whether an action is taken before the next hook of a unit, if that is one of `hooks`.
     ///
     /// # Source
@@ -162,8 +180,7 @@ impl Model {
 }
 
 fn alive(model: &Model, unit: &Unit) -> Vec<Hook> {
-    let Some(application) = model.applications.get(unit.name.application()) else { return Vec::new() };
-    if unit.charm_modified != application.charm_modified && !unit.is_upgrade_held {
+    if model.is_upgrade_pending(unit) {
         return vec![Hook::plain(HookEvent::UpgradeCharm)];
     }
     if unit.config_shown.as_deref() != Some(&model.config_digest(unit)) {

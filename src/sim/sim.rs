@@ -173,6 +173,7 @@ impl Sim {
     pub(crate) fn warn_of(&mut self, name: &ApplicationName) {
         let Ok(application) = self.model.application(name) else { return };
         let charm = &application.charm;
+        let mut warnings = Vec::new();
         let has_hooks = || {
             let hooks = std::fs::read_dir(charm.folder.join("hooks"));
             hooks.is_ok_and(|mut entries| entries.next().is_some())
@@ -181,6 +182,15 @@ impl Sim {
             let text = format!(
                 "the charm of {name} has neither `dispatch` nor `hooks`, so that every hook is skipped"
             );
+            warnings.push(text);
+        }
+        if charm.function.is_none() && self.model.juju.refuses_charms_without_bases() && !charm.has_bases {
+            let version = self.model.juju;
+            warnings.push(format!(
+                "the charm of {name} has no bases in `manifest.yaml`, so that Juju {version} would refuse it"
+            ));
+        }
+        for text in warnings {
             self.model.journal.record(Event::Warned { text });
         }
     }
@@ -279,6 +289,7 @@ impl Sim {
             model.application_mut(&name)?.upgrade(charm, is_left);
             model.add_peer_relations(&name);
             model.add_missing_storage(&name);
+            model.roll_pods(&name);
             Ok(())
         })
     }

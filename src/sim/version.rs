@@ -97,6 +97,15 @@ impl JujuVersion {
         self.major == 2
     }
 
+    /// Whether a charm has to say which bases it runs on.
+    ///
+    /// # Source
+    ///
+    /// `internal/charm/computedbases.go`: a charm without a manifest is of the old kind, which 4 has not.
+    pub(crate) fn refuses_charms_without_bases(self) -> bool {
+        self.major >= 4
+    }
+
     /// Whether units that wait for an upgrade see the options of their own charm.
     ///
     /// # Source

@@ -3,18 +3,22 @@
 //!
 //! ```console
 //! $ cargo bench -p charms-reactive-tests --bench simulator
+//! $ cargo bench -p charms-reactive-tests --bench simulator -- whole   # minutes: a thousand peers, programs by the thousand
 //! ```
+//!
+//! The charm of the second table does nothing but to show a status; as a program it is this one.
 
 #![expect(clippy::print_stdout, reason = "a bench tells what it measured")]
 #![expect(clippy::disallowed_methods, reason = "a bench reads the clock and starts programs")]
 
+use std::cell::RefCell;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use charms_reactive::prelude::*;
-use charms_reactive_testkit::{Event, InProcess, Sim, in_process};
+use charms_reactive_testkit::{CharmSource, Event, InProcess, Mode, Sim, in_process};
 
 #[path = "../support/layout.rs"]
 mod layout;
@@ -22,14 +26,34 @@ mod layout;
 const PEERS: &str = "name: member\npeers:\n  ring: {interface: ring}\n";
 const NODE: &str = "- job_name: node\n  static_configs:\n    - targets: ['10.0.0.5:9100']\n";
 
-fn main() {
+fn main() -> ExitCode {
+    if std::env::var_os("JUJU_DISPATCH_PATH").is_some() {
+        // Started by the simulator below, as a charm.
+        return charms_reactive::run(&app());
+    }
     // Cargo runs benches as tests too, with fewer rounds.
     let is_test = !std::env::args().any(|argument| argument == "--bench");
+    let is_whole = std::env::args().any(|argument| argument == "whole");
     let scale = if is_test { 1 } else { 10 };
     scrape_jobs(scale);
     idle(scale);
-    peers(if is_test { 10 } else { 100 });
     programs(5 * scale);
+    println!();
+    println!("{:50} {:>6} {:>8} {:>8} {:>9} {:>9}", "settles", "units", "hooks", "seconds", "hooks/s", "MiB");
+    let peers = if is_test { &[3, 10][..] } else { &[100, 200, 400] };
+    let related = if is_test { &[10][..] } else { &[100, 300, 1000] };
+    let started = if is_test { &[3][..] } else { &[10, 30] };
+    ring(Mode::InProcess, 3, peers[0]);
+    peers[1..].iter().for_each(|units| ring(Mode::InProcess, 1, *units));
+    related.iter().for_each(|units| star(Mode::InProcess, *units));
+    started.iter().for_each(|units| ring(Mode::Program, 3, *units));
+    star(Mode::Program, started[0] * 10);
+    if is_whole {
+        ring(Mode::InProcess, 1, 1000);
+        star(Mode::Program, 1000);
+        ring(Mode::Program, 3, 100);
+    }
+    ExitCode::SUCCESS
 }
 
 /// `count` things in `took`, as a line of a table.
@@ -87,21 +111,59 @@ fn idle(rounds: usize) {
     tell("in process: update-status with nothing to do", hooks, start.elapsed());
 }
 
-/// Three applications with peers.
-fn peers(units: u32) {
-    let mut sim = Sim::builder().seed(1).events_max(10_000).hooks_max(10_000_000).build().expect("a model");
+/// Applications of units that are all each other's peers.
+fn ring(mode: Mode, applications: u32, units: u32) {
+    settle(&format!("{applications} x peers"), mode, applications * units, |sim, charm| {
+        for number in 0..applications {
+            sim.deploy(&format!("member-{}", char::from(b'a' + number as u8)), charm(PEERS), units)
+                .expect("deployed");
+        }
+    });
+}
+
+/// One unit that all units of another application are related to.
+fn star(mode: Mode, units: u32) {
+    settle("units related to one", mode, units + 1, |sim, charm| {
+        sim.deploy("web", charm("name: web\nrequires: {db: {interface: sql}}\n"), units).expect("deployed");
+        sim.deploy("mysql", charm("name: mysql\nprovides: {server: {interface: sql}}\n"), 1)
+            .expect("deployed");
+        sim.relate("web", "mysql").expect("related");
+    });
+}
+
+/// Deploys a model, has it settle, and tells what that took.
+fn settle(what: &str, mode: Mode, units: u32, deploy: impl Fn(&mut Sim, &dyn Fn(&str) -> CharmSource)) {
+    forget_memory_max();
+    let folders = RefCell::new(Vec::new());
+    let charm = |metadata: &str| -> CharmSource {
+        if mode == Mode::InProcess {
+            return in_process(app).metadata(metadata).into();
+        }
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::write(folder.path().join("metadata.yaml"), metadata).expect("a file");
+        let own = std::env::current_exe().expect("a program has a path");
+        fs::copy(own, folder.path().join("dispatch")).expect("copied");
+        let source = folder.path().into();
+        folders.borrow_mut().push(folder);
+        source
+    };
+    let builder = Sim::builder().seed(1).events_max(10_000).hooks_max(10_000_000);
+    let mut sim = builder.program(env!("CARGO_BIN_EXE_sim-hook-command")).build().expect("a model");
     let start = Instant::now();
-    for name in ["a", "b", "c"] {
-        sim.deploy(name, in_process(app).metadata(PEERS), units).expect("deployed");
-    }
+    deploy(&mut sim, &charm);
     let settled = sim.settle().expect("settled");
     assert_eq!(settled.failed, []);
-    tell(
-        &format!("in process: 3 applications of {units} units with peers settle"),
-        settled.hooks,
-        start.elapsed(),
-    );
-    println!("memory at most: {} MiB", memory_max_mib());
+    let (hooks, seconds) = (settled.hooks, start.elapsed().as_secs_f64());
+    let per_second = f64::from(u32::try_from(hooks).expect("few")) / seconds;
+    let how = if mode == Mode::InProcess { "in process" } else { "programs" };
+    let memory = memory_max_mib();
+    println!("{:50} {units:6} {hooks:8} {seconds:8.2} {per_second:9.0} {memory:9}", format!("{how}: {what}"));
+}
+
+/// Has the system count from here what memory is used at most.
+fn forget_memory_max() {
+    // Where that cannot be, what came before counts, too.
+    let _ = fs::write("/proc/self/clear_refs", "5");
 }
 
 fn memory_max_mib() -> usize {

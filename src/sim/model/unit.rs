@@ -150,6 +150,8 @@ pub(crate) struct Unit {
     pub(crate) name: UnitName,
     pub(crate) machine: u32,
     pub(crate) address: Ipv4Addr,
+    /// The availability zone of its machine.
+    pub(crate) zone: String,
     /// Addresses of single bindings, where they differ from the unit's.
     pub(crate) networks: BTreeMap<String, Network>,
     /// The unit that this one lives beside, for subordinates.
@@ -244,6 +246,7 @@ impl Unit {
             machine: place.machine,
             address: place.address,
             principal: place.principal,
+            zone: String::new(),
             networks: BTreeMap::new(),
             life: Life::Alive,
             charm: Rc::clone(&application.charm),

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use charms_reactive_core::{UnitName, WorkloadEvent};
+use charms_reactive_core::{ApplicationName, UnitName, WorkloadEvent};
 
-use super::Model;
+use super::{Life, Model, Substrate, Unit};
 use crate::error::ModelError;
 
 /// Something that happened in a workload container.
@@ -105,6 +105,26 @@ impl Model {
         }
         unit.pod.news.push_back(workload);
         Ok(())
+    }
+
+    /// Has the pods of units end that are to take over an upgrade: it comes with a new pod.
+    ///
+    /// # Source
+    ///
+    /// `juju/juju:internal/provider/kubernetes/application`: another charm or image is another pod template.
+    pub(crate) fn roll_pods(&mut self, application: &ApplicationName) {
+        if self.substrate != Substrate::Kubernetes {
+            return;
+        }
+        let is_meant =
+            |unit: &&Unit| unit.is_started && unit.life == Life::Alive && self.is_upgrade_pending(unit);
+        let pending: Vec<UnitName> =
+            self.units_of(application).filter(is_meant).map(|unit| unit.name.clone()).collect();
+        for name in pending {
+            if let Some(unit) = self.units.get_mut(&name) {
+                unit.pod.is_ending = true;
+            }
+        }
     }
 
     /// Puts a new pod in the place of a unit's old one: nothing that lay in it is left.

@@ -144,3 +144,42 @@ fn juju_4_has_neither_meter_nor_sla() {
         assert!(sim.transcript().contains(expected), "{}", sim.transcript());
     }
 }
+
+#[test]
+fn proxies_and_zones_are_told_where_they_are_set() {
+    let mut charms = Charms::new();
+    let charm = charms.dispatch("name: web", DOES);
+    let mut sim = builder().path_tail("/bin").build().unwrap();
+    sim.deploy("web", charm, 1).unwrap();
+    sim.settle().unwrap();
+    let variables = "env | grep -i -e proxy -e zone | sort";
+    let none = "JUJU_AVAILABILITY_ZONE=\nJUJU_CHARM_FTP_PROXY=\nJUJU_CHARM_HTTPS_PROXY=\nJUJU_CHARM_HTTP_PROXY=\nJUJU_CHARM_NO_PROXY=\n";
+    assert_eq!(sim.exec("web/0", variables).unwrap().stdout, none);
+    sim.operator().set_zone("web/0", "us-east-1a").unwrap();
+    sim.operator().set_proxy("http-proxy", "http://old:1").unwrap();
+    sim.operator().set_proxy("juju-https-proxy", "http://new:2").unwrap();
+    let some = none.replace("ZONE=", "ZONE=us-east-1a").replace("HTTPS_PROXY=", "HTTPS_PROXY=http://new:2");
+    let old = "HTTP_PROXY=http://old:1\n";
+    let found = sim.exec("web/0", &format!("{variables} | LC_ALL=C sort")).unwrap().stdout;
+    assert_eq!(found, format!("{old}{some}http_proxy=http://old:1\n"));
+    assert!(sim.operator().set_proxy("apt-mirror", "x").is_err());
+}
+
+#[test]
+fn a_charm_without_bases_is_warned_of_by_juju_4() {
+    let mut charms = Charms::new();
+    let old = charms.dispatch("name: web", "");
+    let new = charms.files(&[
+        ("metadata.yaml", "name: web"),
+        ("dispatch", "#!/bin/sh\n"),
+        ("manifest.yaml", "bases: [{name: ubuntu, channel: '24.04', architectures: [amd64]}]"),
+    ]);
+    for (version, charm, is_warned) in
+        [(JujuVersion::V3_6, &old, false), (JujuVersion::V4_0, &old, true), (JujuVersion::V4_0, &new, false)]
+    {
+        let mut sim = sim_of(version);
+        sim.deploy("web", charm, 1).unwrap();
+        let text = "the charm of web has no bases in `manifest.yaml`, so that Juju 4.0.1 would refuse it";
+        assert_eq!(sim.transcript().contains(text), is_warned);
+    }
+}

@@ -119,6 +119,26 @@ fn a_hook_that_is_given_up_counts_as_done() {
 }
 
 #[test]
+fn all_units_in_error_are_resolved_at_once() {
+    let mut charms = Charms::new();
+    let charm = charms.dispatch("name: web", DOES);
+    let mut sim = builder().retries_max(0).build().unwrap();
+    sim.deploy("web", charm, 3).unwrap();
+    sim.settle().unwrap();
+    for unit in ["web/0", "web/2"] {
+        on(&sim, unit, "update-status", "[ -e mended ]");
+        sim.update_status(unit).unwrap();
+    }
+    assert_eq!(sim.settle().unwrap().failed.len(), 2);
+    on(&sim, "web/0", "update-status", "true");
+    let outcomes: Vec<bool> =
+        sim.resolve_all(true).unwrap().iter().map(|run| run.outcome == Outcome::Committed).collect();
+    assert_eq!(outcomes, [true, false]);
+    assert_eq!(sim.resolve_all(false).unwrap(), []);
+    assert_eq!(sim.settle().unwrap().failed, []);
+}
+
+#[test]
 fn a_killed_hook_is_run_again_without_error() {
     let mut charms = Charms::new();
     let charm = charms.dispatch("name: web", DOES);

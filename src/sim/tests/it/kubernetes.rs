@@ -204,3 +204,31 @@ fn what_machines_do_not_have_is_refused() {
     .assert_eq(&text);
     assert!(!hooks(&machines, 0).contains("pebble"));
 }
+
+#[test]
+fn an_upgrade_comes_with_a_new_pod() {
+    let mut charms = Charms::new();
+    let one = charms.dispatch(METADATA, "[ $hook = install ] && touch made\ntrue");
+    let two = charms.dispatch(METADATA, "ls made new 2> /dev/null || true; touch new");
+    let mut sim = cluster().build().unwrap();
+    sim.deploy("redis", one, 2).unwrap();
+    sim.settle().unwrap();
+    let address = sim.unit("redis/0").unwrap().address;
+    sim.operator().hold_upgrade("redis/1").unwrap();
+    let from = sim.events().len();
+    sim.upgrade("redis", two).unwrap();
+    sim.settle().unwrap();
+    let told = hooks(&sim, from);
+    assert!(!told.contains("redis/1"), "{told}");
+    let mut hooks = own(&sim, from);
+    hooks.retain(|hook| !hook.ends_with("-pebble-ready"));
+    assert_eq!(hooks, ["stop", "upgrade-charm", "config-changed", "start"]);
+    assert_ne!(sim.unit("redis/0").unwrap().address, address);
+    let folder = sim.charm_dir("redis/0").unwrap();
+    assert!(folder.join("new").exists() && !folder.join("made").exists());
+    let from = sim.events().len();
+    sim.operator().release_upgrade("redis/1").unwrap();
+    sim.settle().unwrap();
+    assert!(crate::charm::hooks(&sim, from).starts_with("redis/1 stop\n"));
+    assert_eq!(sim.settle().unwrap().hooks, 0);
+}

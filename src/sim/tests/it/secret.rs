@@ -317,3 +317,29 @@ fn a_secret_of_the_operator_is_read_by_those_it_was_granted_to() {
         "Juju 3.1.0 does not have secrets of operators"
     );
 }
+
+#[test]
+fn a_secret_that_is_removed_under_a_consumer_is_not_found_and_not_told() {
+    let mut charms = Charms::new();
+    let web = charms.dispatch("name: web\nrequires: {db: sql}", "");
+    let mysql = charms.dispatch("name: mysql\nprovides: {server: sql}", "");
+    let mut sim = builder().build().unwrap();
+    sim.deploy("web", web, 1).unwrap();
+    sim.deploy("mysql", mysql, 1).unwrap();
+    sim.relate("web", "mysql").unwrap();
+    sim.settle().unwrap();
+    let added = sim.exec("mysql/0", "secret-add password=one").unwrap();
+    let id = added.stdout.trim().to_owned();
+    sim.exec("mysql/0", &format!("secret-grant {id} -r 0")).unwrap();
+    assert_eq!(sim.exec("web/0", &format!("secret-get {id} password --label db")).unwrap().stdout, "one\n");
+    let from = sim.events().len();
+    sim.exec("mysql/0", &format!("secret-remove {id}")).unwrap();
+    assert_eq!(sim.settle().unwrap().hooks, 0);
+    assert_eq!(hooks(&sim, from), "mysql/0 juju-exec\n");
+    let short = id.trim_start_matches("secret:");
+    let found = sim.exec("web/0", &format!("secret-get {id}")).unwrap();
+    assert_eq!((found.code, found.stderr), (1, format!("ERROR secret \"{short}\" not found\n")));
+    // By its label, the consumer still knows which one it was.
+    let found = sim.exec("web/0", "secret-get --label db").unwrap();
+    assert_eq!((found.code, found.stderr), (1, format!("ERROR secret \"{short}\" not found\n")));
+}
