@@ -93,7 +93,7 @@ impl World {
         self.sim.charm_dir("app/0").expect("a unit")
     }
 
-    fn to_rust(&mut self) {
+    fn become_rust(&mut self) {
         self.sim.upgrade("app", rust_charm(self.folder.path())).expect("the same endpoints");
         self.settle();
     }
@@ -150,7 +150,7 @@ fn a_charm_related_with_twenty_units_goes_on_where_it_was() {
     let departed = departed_of_python(&world);
     assert_eq!(departed.split(", ").count(), 3, "{departed}");
 
-    world.to_rust();
+    world.become_rust();
     // Ours has `departed` while the list is not empty, Python in one hook alone.
     let mut expected = before.clone();
     expected.insert("endpoint.db.departed".to_owned());

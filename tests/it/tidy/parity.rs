@@ -128,11 +128,11 @@ fn every_test_of_charms_reactive_has_its_place() {
     let mut found = Vec::new();
     for cells in &rows {
         let (name, here) = (cells[0], cells[cells.len() - 1]);
-        let named: Vec<&str> = here.split('`').skip(1).step_by(2).collect();
-        let missing = named.iter().filter(|test| !tests.contains(**test));
+        let proofs: Vec<&str> = here.split('`').skip(1).step_by(2).collect();
+        let missing = proofs.iter().filter(|test| !tests.contains(**test));
         found.extend(missing.map(|test| format!("{name}: no test `{test}`")));
         let is_left_out = here.starts_with("not offered: ");
-        if named.is_empty() && !leads_to(here, &places) && !is_left_out {
+        if proofs.is_empty() && !leads_to(here, &places) && !is_left_out {
             found.push(format!("{name}: neither a test, nor why there is none"));
         }
         if here.contains("](") && !leads_to(here, &places) {
