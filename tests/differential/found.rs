@@ -27,3 +27,11 @@ fn a_request_of_a_handler_for_hooks() {
         r##"{"seed":2,"program":{"handlers":[{"name":"h0","hooks":["leader-elected","update-status"],"terms":[],"runs_max":2,"operations":[["ask","p",true]]}],"triggers":[]},"events":[{"relate":["twin:ask","answerer:job"]}]}"##,
     );
 }
+
+/// What is asked brings flags up to date, which once had the rest of the round tested again.
+#[test]
+fn a_request_in_the_middle_of_a_round() {
+    replay(
+        r##"{"seed":6030,"program":{"handlers":[{"name":"h2","hooks":[],"terms":[["when","f.c"]],"runs_max":3,"operations":[["ask","q",true],["toggle","f.a"]]},{"name":"h4","hooks":[],"terms":[["when-not","f.a","f.a"],["when-not","f.f","config.changed.text"]],"runs_max":2,"operations":[]},{"name":"h7","hooks":[],"terms":[["when-not-all","f.f","endpoint.tell.joined"]],"runs_max":1,"operations":[["set","f.é"]]}],"triggers":[{"flag":"f.é","edge":"set","set_flag":[],"clear_flag":["f.f"]},{"flag":"f.f","edge":"cleared","set_flag":["f.c","f.b"],"clear_flag":["f.a"]}]},"events":[{"relate":["twin:ask","answerer:job"]},{"configure":["apply","-f.é -f.b +f.f"]}]}"##,
+    );
+}
