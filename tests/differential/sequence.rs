@@ -77,7 +77,7 @@ impl Sequence {
         let mut random = Random::new(seed);
         let mut program = draw_program(&mut random);
         let mut world = World::new();
-        let mut events: Vec<Event> = (0..1 + random.index(3)).map(|_| world.relate(&mut random)).collect();
+        let mut events: Vec<Event> = (0..=random.index(3)).map(|_| world.relate(&mut random)).collect();
         if random.index(4) == 0 {
             events.push(Event::Configure("keep-departed".to_owned(), "true".to_owned()));
         }
@@ -312,7 +312,7 @@ impl World {
             78 if random.index(6) == 0 => Event::Refuse,
             78 => Event::Kill(random.one(&["", "config-get"]).to_owned()),
             79 if random.index(4) == 0 => Event::FailCommit,
-            79..82 => {
+            79..=82 => {
                 let key = random.one(&["x", "y"]).to_string();
                 Event::WriteForApplication(self.partner(random).to_owned(), key, draw_text(random))
             }
@@ -403,16 +403,14 @@ fn draw_flag(random: &mut Random) -> String {
 
 fn draw_handler(random: &mut Random, number: usize) -> ProgramHandler {
     let is_hook = random.index(6) == 0;
-    let hooks = match is_hook {
-        true => (0..=random.index(2)).map(|_| random.one(&HOOKS).to_string()).collect(),
-        false => Vec::new(),
+    let hooks = if is_hook {
+        (0..=random.index(2)).map(|_| random.one(&HOOKS).to_string()).collect()
+    } else {
+        Vec::new()
     };
-    let terms = match is_hook {
-        true => Vec::new(),
-        false => (0..=random.index(2)).map(|_| draw_term(random)).collect(),
-    };
+    let terms = if is_hook { Vec::new() } else { (0..=random.index(2)).map(|_| draw_term(random)).collect() };
     let mut operations: Vec<Vec<Value>> =
-        (0..1 + random.index(3)).map(|_| draw_operation(random, number)).collect();
+        (0..=random.index(3)).map(|_| draw_operation(random, number)).collect();
     // In Python a request that was taken back is still there in the rounds that follow.
     operations.retain(|operation| !is_hook || operation[0] != "withdraw");
     let runs_max = 1 + random.index(3);
