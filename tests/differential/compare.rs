@@ -12,7 +12,9 @@ use crate::difference::{Counts, Difference};
 use crate::memory::Memory;
 use crate::observation::compare_observations;
 use crate::pair::Seen;
+use crate::published::compare_bags;
 use crate::sequence::Event;
+use crate::shown::compare_statuses;
 use crate::twin::Program;
 
 pub(crate) const ENDPOINTS: [&str; 5] = ["ask", "cache", "db", "ring", "tell"];
@@ -474,132 +476,4 @@ fn compare_flags(dispatch: &mut Dispatch<'_>, memory: &Memory) -> Check {
         return Err("units that left are remembered on one side only".to_owned());
     }
     Ok(())
-}
-
-/// What is published.
-fn compare_bags(dispatch: &mut Dispatch<'_>, memory: &mut Memory) -> Check {
-    let (python, rust) = (dispatch.python, dispatch.rust);
-    if python.bags.keys().ne(rust.bags.keys()) {
-        return Err("not the same relations".to_owned());
-    }
-    let is_last = dispatch.rust.log.iter().any(|entry| entry["handler"] == "observe")
-        && dispatch.due.hook.ends_with("-relation-departed");
-    for (relation, bags) in &python.bags {
-        for which in [0, 1] {
-            let (of_python, of_rust) = (&bags[which], &rust.bags[relation][which]);
-            let keys: BTreeSet<&str> = of_python.keys().chain(of_rust.keys()).collect();
-            for key in keys {
-                let place = (*relation, which, key.to_owned());
-                let (mine, theirs) = (of_python.text(key), of_rust.text(key));
-                if mine == theirs {
-                    memory.apart.remove(&place);
-                    continue;
-                }
-                let is_dropped = is_last && dispatch.due.relation == Some(*relation);
-                let difference = match (mine, theirs) {
-                    (Some(mine), Some(theirs)) if key.starts_with("response_") => {
-                        compare_answers(mine, theirs, memory, &place)
-                            .map_err(|reason| format!("{reason} for `{key}` of relation {relation}"))?
-                    }
-                    (Some(_), None) if key.starts_with("response_") && !is_asked(dispatch, key) => {
-                        Difference::AnswersRemoved
-                    }
-                    (Some(_), None) if is_unpublished(dispatch, key) => Difference::PublishDifference,
-                    _ if memory.apart.contains_key(&place) => memory.apart[&place],
-                    _ if is_dropped => Difference::LastUnit,
-                    _ => {
-                        return Err(format!(
-                            "`{key}` of relation {relation} is {mine:?} in Python, {theirs:?} in Rust"
-                        ));
-                    }
-                };
-                if memory.apart.insert(place, difference).is_none() {
-                    dispatch.count(difference);
-                }
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Whether somebody asks for the answer under this key.
-fn is_asked(dispatch: &Dispatch<'_>, key: &str) -> bool {
-    let observation = entry(&dispatch.rust.log, "observe");
-    let requests = observation.and_then(|observation| observation["requests"].as_array());
-    let id = key.strip_prefix("response_").unwrap_or_default();
-    requests.is_some_and(|requests| requests.iter().any(|request| request["id"] == *id))
-}
-
-/// Whether a handler ran that took this key back.
-fn is_unpublished(dispatch: &Dispatch<'_>, key: &str) -> bool {
-    let ran = |name: &str| entry(&dispatch.rust.log, name).is_some();
-    let of_program = dispatch.program.handlers.iter().filter(|handler| ran(&handler.name));
-    let mut operations = of_program.flat_map(|handler| &handler.operations);
-    operations.any(|operation| operation[0] == "unpublish" && operation[2] == *key)
-}
-
-/// Two answers: what they say is the same, unless the request has changed since Python answered.
-fn compare_answers(
-    python: &str,
-    rust: &str,
-    memory: &Memory,
-    place: &(u32, usize, String),
-) -> Result<Difference, String> {
-    let parsed = |text: &str| serde_json::from_str::<Value>(text).map_err(|error| error.to_string());
-    let (python, mut rust) = (parsed(python)?, parsed(rust)?);
-    let answers = rust.as_object_mut().and_then(|fields| fields.remove("answers"));
-    if answers.is_none() {
-        return Err("a response does not say what it answers".to_owned());
-    }
-    // One that was the same before may only become another because the request is another.
-    if python != rust && !memory.apart.contains_key(place) {
-        return Err(format!("the answers are {python} and {rust}"));
-    }
-    Ok(Difference::AnswersCurrent)
-}
-
-/// The statuses that are shown: foreseen for each side from what its handlers said.
-fn compare_statuses(dispatch: &mut Dispatch<'_>) -> Check {
-    let python = said(dispatch.program, &dispatch.python.log);
-    let rust = said(dispatch.program, &dispatch.rust.log);
-    if let Some(last) = python.last().filter(|_| dispatch.is_committed())
-        && dispatch.python.status != *last
-    {
-        return Err(format!("Python shows {:?}, expected {last:?}", dispatch.python.status));
-    }
-    let severity = |status: &str| {
-        ["active", "maintenance", "waiting", "blocked"].iter().position(|known| *known == status)
-    };
-    // Of equals the last.
-    let worst = rust.iter().max_by_key(|(status, _)| severity(status));
-    if let Some(worst) = worst.filter(|_| dispatch.is_committed())
-        && dispatch.rust.status != *worst
-    {
-        return Err(format!("Rust shows {:?}, expected {worst:?}", dispatch.rust.status));
-    }
-    if dispatch.python.status != dispatch.rust.status {
-        dispatch.count(Difference::StatusPlan);
-    }
-    Ok(())
-}
-
-/// The statuses that handlers of the program set, in order.
-fn said(program: &Program, log: &[Value]) -> Vec<(String, String)> {
-    let mut runs: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut said = Vec::new();
-    for entry in log {
-        let Some(handler) = program.handlers.iter().find(|handler| entry["handler"] == *handler.name) else {
-            continue;
-        };
-        let runs = runs.entry(&handler.name).or_default();
-        *runs += 1;
-        if *runs > handler.runs_max {
-            continue;
-        }
-        for operation in handler.operations.iter().filter(|operation| operation[0] == "status") {
-            let text = |at: usize| operation[at].as_str().unwrap_or_default().to_owned();
-            said.push((text(1), text(2)));
-        }
-    }
-    said
 }

@@ -10,6 +10,7 @@ macro_rules! differences {
     ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal,)*) => {
         /// A difference that is meant.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        #[expect(clippy::enum_variant_names, reason = "the names are those of the page")]
         pub(crate) enum Difference {
             $($(#[doc = $doc])+ $variant,)*
         }

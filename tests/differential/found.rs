@@ -16,7 +16,7 @@ fn replay(text: &str) {
 #[test]
 fn a_request_that_is_asked_again() {
     replay(
-        r##"{"seed":2006,"program":{"handlers":[{"name":"h3","hooks":["ring-relation-joined","config-changed"],"terms":[],"runs_max":2,"operations":[["ask","p","1.10"]]}],"triggers":[]},"events":[{"relate":["twin:ask","other-answerer:job"]},{"add-unit":"other-answerer"},{"run":3},{"write":["other-answerer/10","0","response_p-RELATION","{\"by\":\"hand\",\"value\":{\"a\":{\"é\":\"\\u0007\"},\"b\":[1,2.5,null]}}"]},"settle",{"configure":["number","0"]}]}"##,
+        r#"{"seed":2006,"program":{"handlers":[{"name":"h3","hooks":["ring-relation-joined","config-changed"],"terms":[],"runs_max":2,"operations":[["ask","p","1.10"]]}],"triggers":[]},"events":[{"relate":["twin:ask","other-answerer:job"]},{"add-unit":"other-answerer"},{"run":3},{"write":["other-answerer/10","0","response_p-RELATION","{\"by\":\"hand\",\"value\":{\"a\":{\"é\":\"\\u0007\"},\"b\":[1,2.5,null]}}"]},"settle",{"configure":["number","0"]}]}"#,
     );
 }
 
@@ -24,6 +24,14 @@ fn a_request_that_is_asked_again() {
 #[test]
 fn a_request_of_a_handler_for_hooks() {
     replay(
-        r##"{"seed":2,"program":{"handlers":[{"name":"h0","hooks":["leader-elected","update-status"],"terms":[],"runs_max":2,"operations":[["ask","p",true]]}],"triggers":[]},"events":[{"relate":["twin:ask","answerer:job"]}]}"##,
+        r#"{"seed":2,"program":{"handlers":[{"name":"h0","hooks":["leader-elected","update-status"],"terms":[],"runs_max":2,"operations":[["ask","p",true]]}],"triggers":[]},"events":[{"relate":["twin:ask","answerer:job"]}]}"#,
+    );
+}
+
+/// What is asked brings flags up to date, which once had the rest of the round tested again.
+#[test]
+fn a_request_in_the_middle_of_a_round() {
+    replay(
+        r#"{"seed":6030,"program":{"handlers":[{"name":"h2","hooks":[],"terms":[["when","f.c"]],"runs_max":3,"operations":[["ask","q",true],["toggle","f.a"]]},{"name":"h4","hooks":[],"terms":[["when-not","f.a","f.a"],["when-not","f.f","config.changed.text"]],"runs_max":2,"operations":[]},{"name":"h7","hooks":[],"terms":[["when-not-all","f.f","endpoint.tell.joined"]],"runs_max":1,"operations":[["set","f.é"]]}],"triggers":[{"flag":"f.é","edge":"set","set_flag":[],"clear_flag":["f.f"]},{"flag":"f.f","edge":"cleared","set_flag":["f.c","f.b"],"clear_flag":["f.a"]}]},"events":[{"relate":["twin:ask","answerer:job"]},{"configure":["apply","-f.é -f.b +f.f"]}]}"#,
     );
 }

@@ -20,9 +20,11 @@ mod layout;
 mod memory;
 mod observation;
 mod pair;
+mod published;
 mod python;
 mod random;
 mod sequence;
+mod shown;
 mod shrink;
 #[path = "../charms/twin-rust/twin.rs"]
 pub mod twin;
@@ -36,7 +38,7 @@ use crate::layout::{Player, Start};
 use crate::sequence::Sequence;
 
 /// How many sequences are played where nobody says otherwise.
-const SEQUENCES: u64 = 600;
+const SEQUENCES: u64 = 500;
 
 /// The sequences that are played without the shortcut.
 const COLD_SEEDS: [u64; 2] = [2, 3];
@@ -61,16 +63,16 @@ fn twins_do_the_same() {
                         return;
                     }
                     let sequence = Sequence::draw(seed);
-                    let played = player.play(&sequence);
-                    if played.mismatch.is_some() {
+                    let outcome = player.play(&sequence);
+                    if outcome.mismatch.is_some() {
                         failure.lock().expect("no worker panicked").get_or_insert(sequence);
                     }
                     let mut totals = totals.lock().expect("no worker panicked");
-                    for (difference, count) in played.counts {
+                    for (difference, count) in outcome.counts {
                         *totals.0.entry(difference).or_default() += count;
                     }
-                    *totals.1.entry("dispatches").or_default() += played.history.len();
-                    if let Some(difference) = played.ended_by {
+                    *totals.1.entry("dispatches").or_default() += outcome.history.len();
+                    if let Some(difference) = outcome.ended_by {
                         *totals.1.entry(difference.name()).or_default() += 1;
                     }
                 }

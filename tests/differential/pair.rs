@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::rc::Rc;
 
 use charms_reactive_sim::hookcmd::Databag;
@@ -187,7 +187,7 @@ impl Side {
             seen.bags.insert(relation, databags);
         }
         let status = self.sim.unit(&unit).expect("it has a folder").workload;
-        seen.status = (status.status.to_string(), status.message);
+        seen.status = (status.status, status.message);
         seen
     }
 
@@ -207,7 +207,7 @@ impl Side {
     }
 }
 
-fn told_by_python(folder: &PathBuf) -> Told {
+fn told_by_python(folder: &Path) -> Told {
     match fs::read_to_string(folder.join("twin-state.json")) {
         Ok(text) => serde_json::from_str(&text).expect("what the twin tells"),
         Err(_) => Told::default(),

@@ -150,6 +150,8 @@ def main():
         connection, _ = listener.accept()
         if os.fork() == 0:
             listener.close()
+            # A dispatch is over before there is anything to be collected.
+            gc.disable()
             try:
                 run_dispatch(connection)
             finally:

@@ -48,8 +48,7 @@ pub(crate) fn shrink(player: &Player, sequence: Sequence) -> String {
             break;
         }
     }
-    let played = player.play(&best);
-    told(&best, &played)
+    told(&best, &player.play(&best))
 }
 
 fn told(sequence: &Sequence, played: &Played) -> String {
@@ -58,7 +57,7 @@ fn told(sequence: &Sequence, played: &Played) -> String {
     let reason = played.mismatch.as_ref().map_or_else(|| "nothing".to_owned(), ToString::to_string);
     let _ = writeln!(told, "{}\n{reason}\n", played.transcripts);
     let _ = writeln!(told, "#[test]\nfn seed_{}() {{", sequence.seed);
-    let _ = writeln!(told, "    // {reason}\n    replay(\n        r##\"{text}\"##,\n    );\n}}");
+    let _ = writeln!(told, "    // {reason}\n    replay(\n        r#\"{text}\"#,\n    );\n}}");
     told
 }
 
