@@ -9,5 +9,6 @@ mod layout;
 #[path = "../support/backends.rs"]
 mod living;
 mod readme;
+mod requests;
 mod scrape_jobs;
 mod tidy;
