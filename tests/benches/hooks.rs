@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 #[path = "hooks/agent.rs"]
 mod agent;
@@ -88,7 +89,7 @@ impl Bench {
     fn idle(&self) -> String {
         let world = World::new(Duty::Idle, "update-status", &self.stub);
         world.answer("state-get", &Crowd::new(0).state_after(Duty::Idle, &["hooks/install"]));
-        self.sides(&world, 300, "")
+        self.sides(&world, 250, "")
     }
 
     /// A `-changed` hook in which a unit has other data than before, by the number of units.
@@ -101,7 +102,7 @@ impl Bench {
             world.answer("state-get", &crowd.state_after(Duty::Changed, &hooks));
             world.answer("relation-list", &crowd.units());
             world.answer("relation-get", &crowd.databag("another"));
-            let rounds = if units == 1000 { 20 } else { 60 };
+            let rounds = if units == 1000 { 10 } else { 100 };
             write!(text, "{units} units:\n\n{}\n", self.sides(&world, rounds, "")).expect("a text");
         }
         text
@@ -119,7 +120,7 @@ impl Bench {
             write!(handlers, "\n\n@when(\"work.{number}\")\ndef done_{number}():\n    pass\n")
                 .expect("a text");
         }
-        self.sides(&world, 40, &handlers)
+        self.sides(&world, 100, &handlers)
     }
 
     /// Many requests answered in one dispatch.
@@ -130,13 +131,15 @@ impl Bench {
         let hooks = ["hooks/start", "hooks/db-relation-changed"];
         world.answer("state-get", &crowd.state_after(Duty::Requests, &hooks));
         world.answer("relation-get", &crowd.asking(count).databag(""));
-        self.sides(&world, 20, "")
+        self.sides(&world, 50, "")
     }
 
     /// Our charm, and those of the others, with one duty.
     fn sides(&self, world: &World, rounds: usize, handlers: &str) -> String {
         let ours = world.charm("ours", &self.ours.charm);
         let floor = world.charm("floor", &self.empty);
+        // The first one shows the status; it stays shown.
+        ours.run();
         let calls = ours.commands();
         let mut counts = vec![("charms-reactive", calls.len())];
         let mut sides = vec![
@@ -144,7 +147,8 @@ impl Bench {
             Side::new("an empty program, static", move || floor.run()),
         ];
         if !self.is_test {
-            let every = if world.is_long() { 5 } else { 1 };
+            // Interpreters take a hundred times as long, so a tenth of the rounds tells as much.
+            let every = (rounds / 25).max(1);
             let reactive = world.reactive(handlers);
             reactive.run();
             reactive.keep_state();
@@ -154,7 +158,7 @@ impl Bench {
                 let ops = world.ops();
                 ops.run();
                 counts.push(("ops 3.9", ops.commands().len()));
-                sides.push(Side::new("ops 3.9", move || ops.run()));
+                sides.push(Side::new("ops 3.9", move || ops.run()).every(every));
             }
             let reads: Vec<String> = calls.iter().map(|name| format!("{name} --format=json")).collect();
             let name = "a Go program that runs our hook commands";
@@ -258,15 +262,20 @@ impl Bench {
         text
     }
 
-    /// The programs as they are packed.
+    /// The programs as they are packed, and how long they take to find that there is no Juju.
     fn size(&self) -> String {
-        let mut text = "| | bytes |\n|---|---:|\n".to_owned();
-        for (name, program) in [
+        let programs = [
             ("`prometheus-scrape-jobs`", &self.ours.scrape_jobs),
-            ("a charm with one handler", &self.ours.charm),
-        ] {
+            ("a charm with a handler or two", &self.ours.charm),
+            ("an empty program in Rust, static", &self.empty),
+        ];
+        let sides = programs.map(|(name, program)| Side::new(name, move || start_to_exit(program)));
+        let measured = measure(self.rounds(500), sides.into());
+        let mut text = "| | bytes | start to exit | 10 % to 90 % |\n|---|---:|---:|---:|\n".to_owned();
+        for (side, (name, program)) in measured.iter().zip(programs) {
             let bytes = fs::metadata(program).expect("built").len();
-            writeln!(text, "| {name} | {bytes} |").expect("a text");
+            let (median, low, high) = (shown(side.median), shown(side.low), shown(side.high));
+            writeln!(text, "| {name} | {bytes} | {median} | {low} to {high} |").expect("a text");
         }
         text
     }
@@ -286,6 +295,14 @@ impl Bench {
         fs::write(path, page).expect("docs/cost.md can be written");
         println!("in {}", self.folder.path().display());
     }
+}
+
+/// Starts a program without a variable, and waits for its end.
+#[expect(clippy::disallowed_methods, reason = "a bench starts programs")]
+fn start_to_exit(program: &Path) {
+    let mut command = Command::new(program);
+    command.env_clear().stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().expect("a program");
 }
 
 fn echo(mut stream: std::os::unix::net::UnixStream) {

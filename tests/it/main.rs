@@ -14,6 +14,7 @@ mod layout;
 mod living;
 mod migrating;
 mod readme;
+mod requests;
 mod scrape_jobs;
 mod tidy;
 mod unit_tools;

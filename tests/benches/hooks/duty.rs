@@ -2,6 +2,7 @@
 
 use charms_reactive::exchange::{Responder, Response, note_request, request_problem};
 use charms_reactive::prelude::*;
+use charms_reactive::relation::RelatedUnit;
 use charms_reactive::{Endpoint, EndpointKey, Interface, Manage, Role};
 use serde::{Deserialize, Serialize};
 
@@ -61,7 +62,7 @@ fn read(hook: &mut Hook) -> Result<(), HandlerError> {
         let units = relation.joined_units()?;
         let unit = named.as_ref().and_then(|name| units.iter().find(|unit| unit.unit_name() == name));
         for (key, text) in
-            unit.map(|unit| unit.received_raw()).transpose()?.iter().flat_map(|data| data.iter())
+            unit.map(RelatedUnit::received_raw).transpose()?.iter().flat_map(|data| data.iter())
         {
             assert!(key.starts_with("key") && !text.is_empty(), "as the other side wrote it");
         }

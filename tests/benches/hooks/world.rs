@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -76,7 +76,7 @@ impl World {
         link_all(stub, &world.path("bin"));
         fs::create_dir(world.path("answers")).expect("a folder");
         let text = |path: &str| world.path(path).to_string_lossy().into_owned();
-        let variables = BTreeMap::from([
+        let mut variables = BTreeMap::from([
             ("JUJU_UNIT_NAME", "web/0".to_owned()),
             ("JUJU_DISPATCH_PATH", format!("hooks/{hook}")),
             ("JUJU_HOOK_NAME", hook.to_owned()),
@@ -84,15 +84,19 @@ impl World {
             ("JUJU_MODEL_UUID", "cdac5656-0423-4b28-8e4c-7e5b3a9a5b4b".to_owned()),
             ("JUJU_VERSION", "3.6.1".to_owned()),
             ("JUJU_CONTEXT_ID", "web/0-hook-0011".to_owned()),
-            ("JUJU_RELATION", "db".to_owned()),
-            ("JUJU_RELATION_ID", "db:1".to_owned()),
-            ("JUJU_REMOTE_APP", "mysql".to_owned()),
-            ("JUJU_REMOTE_UNIT", "mysql/0".to_owned()),
             ("LANG", "C.UTF-8".to_owned()),
             ("PATH", format!("{}:/usr/bin:/bin", text("bin"))),
             ("STUB_ANSWERS", text("answers")),
             ("BENCH_DUTY", duty.name().to_owned()),
         ]);
+        if hook.contains("-relation-") {
+            variables.extend([
+                ("JUJU_RELATION", "db".to_owned()),
+                ("JUJU_RELATION_ID", "db:1".to_owned()),
+                ("JUJU_REMOTE_APP", "mysql".to_owned()),
+                ("JUJU_REMOTE_UNIT", "mysql/0".to_owned()),
+            ]);
+        }
         let world = Self { variables, ..world };
         for (name, answer) in [
             ("state-get", "{}"),
@@ -106,11 +110,6 @@ impl World {
             world.answer(name, answer);
         }
         world
-    }
-
-    /// Whether charms.reactive takes long for it: it reads every unit.
-    pub(crate) fn is_long(&self) -> bool {
-        fs::metadata(self.path("answers").join("relation-list")).is_ok_and(|list| list.len() > 5000)
     }
 
     /// Whether ops has something of the kind.
@@ -215,7 +214,6 @@ impl Dispatch<'_> {
 
     /// One dispatch from what was kept: without it, only the first would have something to do.
     pub(crate) fn run_anew(&self) {
-        let _ = fs::remove_file(self.dir.join(".charms-reactive-shown.json"));
         let saved = self.dir.join("saved.db");
         if saved.exists() {
             fs::copy(saved, self.dir.join(".unit-state.db")).expect("a file");
@@ -248,17 +246,22 @@ impl Dispatch<'_> {
     }
 }
 
-/// The stub hook command, and a program that does nothing: C, static.
+/// The stub hook command, and a program that does nothing: static, with musl where we are packed with it.
 pub(crate) fn stubs(folder: &Path) -> [PathBuf; 2] {
+    let empty = folder.join("empty.rs");
     #[expect(clippy::disallowed_methods, reason = "a bench makes the programs it measures against")]
-    fs::write(folder.join("empty.c"), "int main(void) { return 0; }\n").expect("a file");
-    let empty = folder.join("empty.c");
-    [("stub", tests().join("benches/hooks/stub.c")), ("empty", empty)].map(|(name, source)| {
+    fs::write(&empty, "fn main() {}\n").expect("a file");
+    let print = |what: &str| output("rustc", &["--print", what], folder).trim().to_owned();
+    let musl = print("host-tuple").replace("-gnu", "-musl");
+    let libraries = Path::new(&print("sysroot")).join("lib/rustlib").join(&musl).join("lib");
+    let target = if libraries.is_dir() { musl } else { print("host-tuple") };
+    [("stub", tests().join("benches/hooks/stub.rs")), ("empty", empty)].map(|(name, source)| {
         let program = folder.join(name);
         let (to, from) = (program.to_string_lossy(), source.to_string_lossy());
-        output("cc", &["-static", "-O2", "-s", "-o", &to, &from], folder);
-        let mode = fs::metadata(&program).expect("built just now").permissions().mode();
-        assert_ne!(mode & 0o111, 0, "a program");
+        let flags =
+            ["-O", "--edition=2024", "-Ctarget-feature=+crt-static", "-Cpanic=abort", "-Cstrip=symbols"];
+        let files = ["--target", &target, "-o", &to, &from];
+        output("rustc", &[&flags[..], &files[..]].concat(), folder);
         program
     })
 }
