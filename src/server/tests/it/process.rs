@@ -46,8 +46,8 @@ impl Drop for Charmd {
     }
 }
 
-/// One request on a connection of its own; an error where the server died under it.
-fn ask(socket: &Path, method: &str, path: &str, body: &Value) -> io::Result<(u16, Value)> {
+/// Sends one request on a connection of its own.
+fn send(socket: &Path, method: &str, path: &str, body: &Value) -> io::Result<UnixStream> {
     let mut stream = UnixStream::connect(socket)?;
     stream.set_read_timeout(Some(Duration::from_secs(20)))?;
     let body = if method == "POST" || method == "PUT" { body.to_string() } else { String::new() };
@@ -56,12 +56,21 @@ fn ask(socket: &Path, method: &str, path: &str, body: &Value) -> io::Result<(u16
         stream,
         "{method} /v1beta1/{path} HTTP/1.1\r\nhost: charmd\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
     )?;
+    Ok(stream)
+}
+
+/// The answer to a request; an error where the server died under it.
+fn receive(mut stream: UnixStream) -> io::Result<(u16, Value)> {
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     let broken = || io::Error::from(io::ErrorKind::UnexpectedEof);
     let (head, body) = answer.split_once("\r\n\r\n").ok_or_else(broken)?;
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).ok_or_else(broken)?;
     Ok((status, serde_json::from_str(body).map_err(|_| broken())?))
+}
+
+fn ask(socket: &Path, method: &str, path: &str, body: &Value) -> io::Result<(u16, Value)> {
+    receive(send(socket, method, path, body)?)
 }
 
 const CONFIG: &str = "projects/p/configs/c";
@@ -165,6 +174,36 @@ fn what_was_answered_survives_a_kill_and_no_waiter_ends_twice() {
     assert!(acknowledged.len() > 50, "{}", acknowledged.len());
     assert!(ended.values().any(|waiter| waiter["error"]["code"] == 4), "some time was over");
     assert!(ended.values().any(|waiter| waiter.get("error").is_none()), "some succeeded");
+}
+
+#[test]
+fn hundreds_of_watches_wait_without_a_thread_each() {
+    const WATCHES: usize = 900;
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Charmd::start(folder.path());
+    let socket = server.socket.clone();
+    ask(&socket, "POST", "projects/p/configs", &json!({ "name": CONFIG })).expect("a config");
+    let name = format!("{CONFIG}/variables/a");
+    ask(&socket, "POST", &format!("{CONFIG}/variables"), &json!({"name": name, "text": "x"}))
+        .expect("a variable");
+    let watch = |_| send(&socket, "POST", &format!("{name}:watch"), &json!({})).expect("sent");
+    let watches: Vec<UnixStream> = (0..WATCHES).map(watch).collect();
+    // A client that hangs up is forgotten.
+    drop(watch(0));
+    let threads = std::fs::read_dir(format!("/proc/{}/task", server.child.id())).expect("it runs").count();
+    assert!(threads < 10, "{threads} threads");
+    // Those that come after the write see it at once: their `newerThan` is older.
+    let (_, first) = ask(&socket, "GET", &name, &Value::Null).expect("an answer");
+    let older = json!({"newerThan": first["updateTime"]});
+    let (status, updated) = ask(&socket, "PUT", &name, &json!({"text": "y"})).expect("an answer");
+    assert_eq!((status, &updated["state"]), (200, &json!("UPDATED")));
+    let late = ask(&socket, "POST", &format!("{name}:watch"), &older).expect("an answer");
+    assert_eq!(late, (200, updated.clone()));
+    let begin = Instant::now();
+    for stream in watches {
+        assert_eq!(receive(stream).expect("an answer"), (200, updated.clone()));
+    }
+    assert!(begin.elapsed() < Duration::from_secs(20), "{:?}", begin.elapsed());
 }
 
 #[test]
