@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tokio::net::{TcpListener, UnixListener};
 
 use crate::keeper::{Keeper, Reply};
-use crate::runtimeconfig::{ApiError, Call, Incoming, Presentation};
+use crate::runtimeconfig::{ApiError, Call, Code, Incoming, Presentation};
 
 /// How long a watch waits: below the sixty seconds after which Google's client for Python gives up.
 pub const WATCH_LIMIT: Duration = Duration::from_secs(58);
@@ -28,6 +28,36 @@ pub const BODY_BYTES_MAX: usize = 1024 * 1024;
 pub struct Server {
     keeper: Keeper,
     watch_limit: Duration,
+    /// What has to be said on TCP.
+    token: Option<Token>,
+}
+
+/// A secret that clients have to say.
+#[derive(Clone)]
+pub struct Token(String);
+
+impl std::fmt::Debug for Token {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Token")
+    }
+}
+
+impl Token {
+    /// The token in a text, for example of a file; None where nothing is in it.
+    pub fn new(text: &str) -> Option<Self> {
+        let text = text.trim();
+        (!text.is_empty()).then(|| Self(text.to_owned()))
+    }
+
+    /// Whether a header says it.
+    fn check(&self, header: Option<&HeaderValue>) -> Result<(), Code> {
+        let said = header.and_then(|header| header.to_str().ok()?.strip_prefix("Bearer "));
+        let said = said.ok_or(Code::Unauthenticated)?.trim();
+        // Takes as long for each wrong one, so that nobody learns by time how much of it was right.
+        let is_other =
+            said.bytes().zip(self.0.bytes()).fold(0, |other, (left, right)| other | (left ^ right));
+        if said.len() == self.0.len() && is_other == 0 { Ok(()) } else { Err(Code::PermissionDenied) }
+    }
 }
 
 /// Why a server cannot listen.
@@ -54,7 +84,13 @@ pub enum ListenError {
 impl Server {
     /// A server whose watches wait for so long, less than a minute.
     pub fn new(keeper: Keeper, watch_limit: Duration) -> Self {
-        Self { keeper, watch_limit }
+        Self { keeper, watch_limit, token: None }
+    }
+
+    /// The same, for clients that say a token.
+    #[must_use]
+    pub fn token(self, token: Option<Token>) -> Self {
+        Self { token, ..self }
     }
 
     /// Serves a unix socket that its owner and group can use; one that a dead server left is replaced.
@@ -93,6 +129,11 @@ impl Server {
 
 async fn handle(State(server): State<Server>, request: Request) -> Response<Body> {
     let (head, body) = request.into_parts();
+    if let Some(token) = &server.token
+        && let Err(code) = token.check(head.headers.get(header::AUTHORIZATION))
+    {
+        return respond(&Presentation::default(), Err(code.into()));
+    }
     let Ok(body) = to_bytes(body, BODY_BYTES_MAX).await else {
         let error = ApiError::invalid("body", format!("longer than {BODY_BYTES_MAX} bytes, or broken off"));
         return respond(&Presentation::default(), Err(error));

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use charms_reactive_server::keeper::Keeper;
-use charms_reactive_server::listen::{ListenError, Server, WATCH_LIMIT};
+use charms_reactive_server::listen::{ListenError, Server, Token, WATCH_LIMIT};
 use charms_reactive_server::runtimeconfig::{Memory, Sqlite, Store, StoreError};
 use clap::{Parser, Subcommand};
 
@@ -32,6 +32,9 @@ enum Command {
         /// An address of this machine to listen on as well, for example 127.0.0.1:8080; port 0 takes a free one.
         #[arg(long, value_name = "ADDRESS")]
         http: Option<SocketAddr>,
+        /// A file with a token that clients have to say on TCP, as `Authorization: Bearer TOKEN`.
+        #[arg(long, value_name = "FILE", requires = "http")]
+        token_file: Option<PathBuf>,
     },
 }
 
@@ -41,14 +44,16 @@ enum ServeError {
     Store(#[from] StoreError),
     #[error("cannot serve")]
     Listen(#[from] ListenError),
+    #[error("cannot read a token from `{0}`, expected a file with one line")]
+    Token(String),
     #[error("cannot start")]
     Io(#[from] std::io::Error),
 }
 
 fn main() -> ExitCode {
-    let Arguments { command: Command::Serve { data, socket, http } } = Arguments::parse();
+    let Arguments { command: Command::Serve { data, socket, http, token_file } } = Arguments::parse();
     let _ = log::set_logger(&ToStandardError).map(|()| log::set_max_level(log::LevelFilter::Info));
-    match serve(data.as_deref(), socket.as_deref(), http) {
+    match serve(data.as_deref(), socket.as_deref(), http, token_file.as_deref()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let chain = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source());
@@ -59,13 +64,23 @@ fn main() -> ExitCode {
     }
 }
 
-fn serve(data: Option<&Path>, socket: Option<&Path>, http: Option<SocketAddr>) -> Result<(), ServeError> {
+fn serve(
+    data: Option<&Path>,
+    socket: Option<&Path>,
+    http: Option<SocketAddr>,
+    token_file: Option<&Path>,
+) -> Result<(), ServeError> {
     let store: Box<dyn Store> = match data {
         Some(directory) => Box::new(Sqlite::open(directory)?),
         None => Box::new(Memory),
     };
     let (keeper, _thread) = Keeper::start(store)?;
     let server = Server::new(keeper, WATCH_LIMIT);
+    let token = token_file.map(|path| {
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        Token::new(&text).ok_or_else(|| ServeError::Token(path.display().to_string()))
+    });
+    let token = token.transpose()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let unix = async {
@@ -76,7 +91,7 @@ fn serve(data: Option<&Path>, socket: Option<&Path>, http: Option<SocketAddr>) -
         };
         let tcp = async {
             match http {
-                Some(address) => server.clone().serve_tcp(Server::bind(address).await?).await,
+                Some(address) => server.clone().token(token).serve_tcp(Server::bind(address).await?).await,
                 None => std::future::pending().await,
             }
         };

@@ -17,6 +17,10 @@ pub enum Code {
     NotFound,
     /// There is such a thing already.
     AlreadyExists,
+    /// The token is another one.
+    PermissionDenied,
+    /// There is no token.
+    Unauthenticated,
     /// Not in this state of things.
     FailedPrecondition,
     /// Somebody else was faster.
@@ -35,10 +39,12 @@ impl Code {
             Self::DeadlineExceeded => 4,
             Self::NotFound => 5,
             Self::AlreadyExists => 6,
+            Self::PermissionDenied => 7,
             Self::FailedPrecondition => 9,
             Self::Aborted => 10,
             Self::Unimplemented => 12,
             Self::Unavailable => 14,
+            Self::Unauthenticated => 16,
         }
     }
 
@@ -46,6 +52,8 @@ impl Code {
     pub fn status(self) -> u16 {
         match self {
             Self::InvalidArgument | Self::FailedPrecondition => 400,
+            Self::Unauthenticated => 401,
+            Self::PermissionDenied => 403,
             Self::NotFound => 404,
             Self::AlreadyExists | Self::Aborted => 409,
             Self::Unimplemented => 501,
@@ -60,6 +68,8 @@ impl Code {
             Self::DeadlineExceeded => "DEADLINE_EXCEEDED",
             Self::NotFound => "NOT_FOUND",
             Self::AlreadyExists => "ALREADY_EXISTS",
+            Self::PermissionDenied => "PERMISSION_DENIED",
+            Self::Unauthenticated => "UNAUTHENTICATED",
             Self::FailedPrecondition => "FAILED_PRECONDITION",
             Self::Aborted => "ABORTED",
             Self::Unimplemented => "UNIMPLEMENTED",
@@ -72,6 +82,8 @@ impl Code {
             Self::InvalidArgument => "badRequest",
             Self::NotFound => "notFound",
             Self::AlreadyExists => "alreadyExists",
+            Self::PermissionDenied => "forbidden",
+            Self::Unauthenticated => "required",
             Self::FailedPrecondition => "failedPrecondition",
             Self::Aborted => "aborted",
             Self::Unimplemented => "notImplemented",
@@ -85,6 +97,8 @@ impl Code {
             Self::DeadlineExceeded => "Timeout expired.",
             Self::NotFound => "Requested entity was not found.",
             Self::AlreadyExists => "Requested entity already exists",
+            Self::PermissionDenied => "The caller does not have permission",
+            Self::Unauthenticated => "Request is missing required authentication credential.",
             Self::FailedPrecondition => "Precondition check failed.",
             Self::Aborted => "The operation was aborted.",
             Self::Unimplemented => "Operation is not implemented, or supported, or enabled.",

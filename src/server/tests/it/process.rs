@@ -46,8 +46,8 @@ impl Drop for Charmd {
     }
 }
 
-/// One request on a connection of its own; an error where the server died under it.
-fn ask(socket: &Path, method: &str, path: &str, body: &Value) -> io::Result<(u16, Value)> {
+/// Sends one request on a connection of its own.
+fn send(socket: &Path, method: &str, path: &str, body: &Value) -> io::Result<UnixStream> {
     let mut stream = UnixStream::connect(socket)?;
     stream.set_read_timeout(Some(Duration::from_secs(20)))?;
     let body = if method == "POST" || method == "PUT" { body.to_string() } else { String::new() };
@@ -56,12 +56,21 @@ fn ask(socket: &Path, method: &str, path: &str, body: &Value) -> io::Result<(u16
         stream,
         "{method} /v1beta1/{path} HTTP/1.1\r\nhost: charmd\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
     )?;
+    Ok(stream)
+}
+
+/// The answer to a request; an error where the server died under it.
+fn receive(mut stream: UnixStream) -> io::Result<(u16, Value)> {
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     let broken = || io::Error::from(io::ErrorKind::UnexpectedEof);
     let (head, body) = answer.split_once("\r\n\r\n").ok_or_else(broken)?;
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).ok_or_else(broken)?;
     Ok((status, serde_json::from_str(body).map_err(|_| broken())?))
+}
+
+fn ask(socket: &Path, method: &str, path: &str, body: &Value) -> io::Result<(u16, Value)> {
+    receive(send(socket, method, path, body)?)
 }
 
 const CONFIG: &str = "projects/p/configs/c";
@@ -168,6 +177,36 @@ fn what_was_answered_survives_a_kill_and_no_waiter_ends_twice() {
 }
 
 #[test]
+fn hundreds_of_watches_wait_without_a_thread_each() {
+    const WATCHES: usize = 900;
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Charmd::start(folder.path());
+    let socket = server.socket.clone();
+    ask(&socket, "POST", "projects/p/configs", &json!({ "name": CONFIG })).expect("a config");
+    let name = format!("{CONFIG}/variables/a");
+    ask(&socket, "POST", &format!("{CONFIG}/variables"), &json!({"name": name, "text": "x"}))
+        .expect("a variable");
+    let watch = |_| send(&socket, "POST", &format!("{name}:watch"), &json!({})).expect("sent");
+    let watches: Vec<UnixStream> = (0..WATCHES).map(watch).collect();
+    // A client that hangs up is forgotten.
+    drop(watch(0));
+    let threads = std::fs::read_dir(format!("/proc/{}/task", server.child.id())).expect("it runs").count();
+    assert!(threads < 10, "{threads} threads");
+    // Those that come after the write see it at once: their `newerThan` is older.
+    let (_, first) = ask(&socket, "GET", &name, &Value::Null).expect("an answer");
+    let older = json!({"newerThan": first["updateTime"]});
+    let (status, updated) = ask(&socket, "PUT", &name, &json!({"text": "y"})).expect("an answer");
+    assert_eq!((status, &updated["state"]), (200, &json!("UPDATED")));
+    let late = ask(&socket, "POST", &format!("{name}:watch"), &older).expect("an answer");
+    assert_eq!(late, (200, updated.clone()));
+    let begin = Instant::now();
+    for stream in watches {
+        assert_eq!(receive(stream).expect("an answer"), (200, updated.clone()));
+    }
+    assert!(begin.elapsed() < Duration::from_secs(20), "{:?}", begin.elapsed());
+}
+
+#[test]
 fn a_socket_that_a_dead_server_left_is_taken_over_and_a_live_one_is_not() {
     use std::os::unix::fs::PermissionsExt as _;
 
@@ -184,6 +223,54 @@ fn a_socket_that_a_dead_server_left_is_taken_over_and_a_live_one_is_not() {
         .expect("charmd starts");
     let stderr = String::from_utf8_lossy(&second.stderr);
     assert!(!second.status.success() && stderr.contains("another program listens on"), "{stderr}");
+}
+
+#[test]
+fn a_token_is_asked_for_on_tcp() {
+    use std::io::BufRead as _;
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("token");
+    let serve = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_charmd"));
+        command.args(["serve", "--http", "127.0.0.1:0", "--token-file"]).arg(&file).stderr(Stdio::piped());
+        command
+    };
+    let refused = serve().output().expect("charmd starts");
+    let stderr = String::from_utf8_lossy(&refused.stderr);
+    assert!(!refused.status.success() && stderr.contains("cannot read a token from"), "{stderr}");
+
+    std::fs::File::create(&file).expect("a file").write_all(b"s3cret\n").expect("written");
+    let mut child = serve().spawn().expect("charmd starts");
+    let mut line = String::new();
+    io::BufReader::new(child.stderr.take().expect("piped")).read_line(&mut line).expect("a line");
+    let address = line.trim().strip_prefix("info: listening on http://").expect("it says where").to_owned();
+    let ask = |header: &str| {
+        let mut stream = std::net::TcpStream::connect(&address).expect("connected");
+        write!(
+            stream,
+            "GET /v1beta1/projects/p/configs HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{header}\r\n"
+        )
+        .expect("sent");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+        let body: Value = serde_json::from_str(body).expect("JSON");
+        (head.split(' ').nth(1).expect("a status").to_owned(), body["error"]["status"].clone())
+    };
+    let answers = [
+        "",
+        "authorization: Basic s3cret\r\n",
+        "authorization: Bearer s3cres\r\n",
+        "authorization: Bearer s3cret5\r\n",
+        "authorization: Bearer s3cret\r\n",
+    ]
+    .map(ask);
+    child.kill().expect("killed");
+    child.wait().expect("ended");
+    let denied = || ("403".to_owned(), json!("PERMISSION_DENIED"));
+    let unknown = || ("401".to_owned(), json!("UNAUTHENTICATED"));
+    assert_eq!(answers, [unknown(), unknown(), denied(), denied(), ("200".to_owned(), Value::Null)]);
 }
 
 #[test]
