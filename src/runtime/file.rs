@@ -2,8 +2,10 @@
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown};
 use std::path::{Path, PathBuf};
+
+use crate::owner::Owner;
 
 /// A file to be written or removed by the commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +16,15 @@ pub enum FileEffect {
         content: Vec<u8>,
         /// Who may read it, for example `0o600` for a key.
         mode: u32,
+    },
+    /// The same, and it belongs to this user and group.
+    WriteFor {
+        /// What is to be in it.
+        content: Vec<u8>,
+        /// Who may read it, for example `0o640` for a key that a service reads.
+        mode: u32,
+        /// Whose it is.
+        owner: Owner,
     },
     /// The file is not there.
     Remove,
@@ -43,23 +54,33 @@ impl FileEffect {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
                 Err(error) => Err(wrong("remove")(error)),
             },
-            Self::Write { content, mode } => {
-                if is_as_wanted(path, content, *mode) {
-                    return Ok(false);
-                }
-                replace(path, content, *mode).map(|()| true).map_err(wrong("write"))
+            Self::Write { content, mode } => write(path, content, *mode, None).map_err(wrong("write")),
+            Self::WriteFor { content, mode, owner } => {
+                let ids = owner.ids().map_err(wrong("find the owner of"))?;
+                write(path, content, *mode, Some(ids)).map_err(wrong("write"))
             }
         }
     }
 }
 
-fn is_as_wanted(path: &Path, content: &[u8], mode: u32) -> bool {
-    let is_mode = fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o777 == mode);
-    is_mode && fs::read(path).is_ok_and(|found| found == content)
+/// Has the file be so, and tells whether that changed anything.
+fn write(path: &Path, content: &[u8], mode: u32, ids: Option<(u32, u32)>) -> io::Result<bool> {
+    if is_as_wanted(path, content, mode, ids) {
+        return Ok(false);
+    }
+    replace(path, content, mode, ids).map(|()| true)
+}
+
+fn is_as_wanted(path: &Path, content: &[u8], mode: u32, ids: Option<(u32, u32)>) -> bool {
+    let is_wanted = |metadata: fs::Metadata| {
+        metadata.permissions().mode() & 0o777 == mode
+            && ids.is_none_or(|ids| ids == (metadata.uid(), metadata.gid()))
+    };
+    fs::metadata(path).is_ok_and(is_wanted) && fs::read(path).is_ok_and(|found| found == content)
 }
 
 /// Writes a file beside `path` and renames it.
-fn replace(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
+fn replace(path: &Path, content: &[u8], mode: u32, ids: Option<(u32, u32)>) -> io::Result<()> {
     let folder = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -75,6 +96,9 @@ fn replace(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
     }
     let written =
         OpenOptions::new().write(true).create_new(true).mode(mode).open(&beside).and_then(|mut file| {
+            if let Some((user, group)) = ids {
+                fchown(&file, Some(user), Some(group))?;
+            }
             // The mode above is less the umask of the unit agent.
             file.set_permissions(Permissions::from_mode(mode))?;
             file.write_all(content)?;
@@ -106,6 +130,31 @@ mod tests {
         assert_eq!(fs::metadata(&path).expect("there").permissions().mode() & 0o777, 0o644);
         let names = fs::read_dir(path.parent().expect("a folder")).expect("readable").count();
         assert_eq!(names, 1, "nothing is left beside it");
+    }
+
+    #[test]
+    fn a_file_belongs_to_whom_it_should() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("key.pem");
+        let own = fs::metadata(folder.path()).expect("made");
+        let owner = Owner::new(&own.uid().to_string(), &own.gid().to_string());
+        let effect = FileEffect::WriteFor { content: b"KEY".to_vec(), mode: 0o640, owner };
+        assert!(effect.apply(&path).expect("written"));
+        assert!(!effect.apply(&path).expect("as it should be"));
+        let found = fs::metadata(&path).expect("there");
+        assert_eq!((found.uid(), found.gid()), (own.uid(), own.gid()));
+        let owner = Owner::new("nobody-has-this-name", "0");
+        let error = FileEffect::WriteFor { content: b"KEY".to_vec(), mode: 0o640, owner }
+            .apply(&path)
+            .expect_err("no such user");
+        assert_eq!(error.to_string(), format!("cannot find the owner of `{}`", path.display()));
+        if own.uid() == 0 {
+            let other =
+                FileEffect::WriteFor { content: b"KEY".to_vec(), mode: 0o640, owner: Owner::new("7", "9") };
+            assert!(other.apply(&path).expect("root may"), "the content is the same, the owner is not");
+            let found = fs::metadata(&path).expect("there");
+            assert_eq!((found.uid(), found.gid()), (7, 9));
+        }
     }
 
     #[test]

@@ -16,6 +16,7 @@ use crate::handler::HandlerError;
 use crate::interface::Interface;
 use crate::leader::{self, LeaderError};
 use crate::memory::{DataError, as_json};
+use crate::owner::Owner;
 use crate::plan::Status;
 use crate::shown::Shown;
 
@@ -171,6 +172,17 @@ impl Hook {
     /// charm directory.
     pub fn write_file(&mut self, path: impl Into<PathBuf>, content: impl Into<Vec<u8>>, mode: u32) {
         self.plan_file(path.into(), FileEffect::Write { content: content.into(), mode });
+    }
+
+    /// Writes a file that belongs to a user and a group, for example the key of a service.
+    pub fn write_file_for(
+        &mut self,
+        path: impl Into<PathBuf>,
+        content: impl Into<Vec<u8>>,
+        mode: u32,
+        owner: Owner,
+    ) {
+        self.plan_file(path.into(), FileEffect::WriteFor { content: content.into(), mode, owner });
     }
 
     /// Removes a file when the dispatch ends well; one that is not there is fine.

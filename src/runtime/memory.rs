@@ -155,7 +155,9 @@ impl Dispatch {
     fn content_of(&self, path: &Path) -> Option<Vec<u8>> {
         let path = self.context.charm_dir.join(path);
         match self.plan.borrow().files.get(&path) {
-            Some(FileEffect::Write { content, .. }) => return Some(content.clone()),
+            Some(FileEffect::Write { content, .. } | FileEffect::WriteFor { content, .. }) => {
+                return Some(content.clone());
+            }
             Some(FileEffect::Remove) => return None,
             None => {}
         }
