@@ -1,6 +1,6 @@
 //! Which hook comes next: of all that are due, the seed chooses.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use charms_reactive_core::{HookEvent, RelationEvent, UnitName};
@@ -87,7 +87,7 @@ impl Sim {
             self.model.synchronize_scopes(&name);
         }
         // What has been told up to now is taken into account by what follows.
-        self.model.journal.take_concerns_others();
+        self.model.journal.take_concerns();
         let running = self.model.units.values().filter(|unit| self.clock.is_running(&unit.name));
         let due = running.map(|unit| (unit.name.clone(), schedule::due(&self.model, unit)));
         self.due.hooks = Some(due.filter(|(_, hooks)| !hooks.is_empty()).collect());
@@ -99,16 +99,34 @@ impl Sim {
             && self.rules.is_empty()
             && stays_with_its_unit(&hook.event);
         self.model.synchronize_scopes(&run.unit);
-        let concerns_others = self.model.journal.take_concerns_others();
-        let (true, false, Some(due)) = (is_for_itself, concerns_others, &mut self.due.hooks) else {
+        let databags = self.model.journal.take_concerns();
+        let (true, Some(databags), Some(due)) = (is_for_itself, databags, &mut self.due.hooks) else {
             self.due.forget();
             return;
         };
-        let hooks = self.model.units.get(&run.unit).map(|unit| schedule::due(&self.model, unit));
-        match hooks.filter(|hooks| !hooks.is_empty()) {
-            Some(hooks) => drop(due.insert(run.unit.clone(), hooks)),
-            None => drop(due.remove(&run.unit)),
+        let mut concerned: BTreeSet<UnitName> = BTreeSet::from([run.unit.clone()]);
+        for (relation, party) in databags {
+            concerned.extend(self.model.readers(relation, &party));
         }
+        for name in concerned.into_iter().filter(|name| self.clock.is_running(name)) {
+            let hooks = self.model.units.get(&name).map(|unit| schedule::due(&self.model, unit));
+            match hooks.filter(|hooks| !hooks.is_empty()) {
+                Some(hooks) => drop(due.insert(name, hooks)),
+                None => drop(due.remove(&name)),
+            }
+        }
+        debug_assert!(self.is_due_right(), "a unit was not asked again after {run:?}");
+    }
+
+    /// Whether what is known to be due is what all units would say, in models that are small enough to ask.
+    fn is_due_right(&self) -> bool {
+        const UNITS_MAX: usize = 12;
+        let Some(known) = self.due.hooks.as_ref().filter(|_| self.model.units.len() <= UNITS_MAX) else {
+            return true;
+        };
+        let running = self.model.units.values().filter(|unit| self.clock.is_running(&unit.name));
+        let due = running.map(|unit| (&unit.name, schedule::due(&self.model, unit)));
+        due.filter(|(_, hooks)| !hooks.is_empty()).eq(known.iter().map(|(name, hooks)| (name, hooks.clone())))
     }
 }
 

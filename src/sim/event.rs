@@ -387,8 +387,10 @@ pub(crate) struct Journal {
     /// How many were not kept.
     dropped: usize,
     observers: Vec<Observer>,
-    /// Whether something was told since the last look that other units may have to be asked about.
-    concerns_others: bool,
+    /// Whether something was told since the last look that any unit may have to be asked about.
+    concerns_all: bool,
+    /// The databags that changed since the last look: they concern those who read them.
+    databags: Vec<(u32, Party)>,
     /// What is told after what caused it, the innermost cause last.
     held: Vec<Vec<Event>>,
     /// The time that was told last.
@@ -401,7 +403,15 @@ impl Journal {
             held.push(event);
             return;
         }
-        self.concerns_others |= event.concerns_others();
+        match &event {
+            Event::DatabagChanged { relation, party, .. } => {
+                let databag = (*relation, party.clone());
+                if self.databags.last() != Some(&databag) {
+                    self.databags.push(databag);
+                }
+            }
+            other => self.concerns_all |= other.concerns_others(),
+        }
         for observer in &mut self.observers {
             observer(&event);
         }
@@ -415,9 +425,10 @@ impl Journal {
         self.events.push(event);
     }
 
-    /// Whether something was told since the last call that concerns other units than the one it is of.
-    pub(crate) fn take_concerns_others(&mut self) -> bool {
-        std::mem::take(&mut self.concerns_others)
+    /// The databags that changed since the last call; none where something was told that concerns anybody.
+    pub(crate) fn take_concerns(&mut self) -> Option<Vec<(u32, Party)>> {
+        let databags = std::mem::take(&mut self.databags);
+        (!std::mem::take(&mut self.concerns_all)).then_some(databags)
     }
 
     /// Keeps this many of the newest events at least.

@@ -13,7 +13,7 @@ mod unit;
 mod workload;
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -203,20 +203,25 @@ impl Model {
 
     /// The digest of what makes `config-changed` due when it changes: settings, trust and addresses.
     ///
+    /// It is asked for before every hook, so nothing is copied for it.
+    ///
     /// # Source
     ///
     /// `U/resolver.go`, `nextOp`: hashes of configuration, trust and addresses.
-    pub(crate) fn config_digest(&self, unit: &Unit) -> String {
-        let application = self.applications.get(unit.name.application());
-        let config = serde_json::Value::Object(self.config(unit));
-        let is_trusted = application.is_some_and(|application| application.is_trusted);
-        let address = self.network(unit, "").ingress;
-        let mut text = format!("{config} {} {address} {is_trusted}", unit.address);
-        for (binding, network) in &unit.networks {
-            // Writing into a text cannot fail.
-            let _ = write!(text, " {binding} {} {} {:?}", network.bind, network.ingress, network.egress);
+    pub(crate) fn config_digest(&self, unit: &Unit) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        if let Some(application) = self.applications.get(unit.name.application()) {
+            for (name, value) in application.options(&unit.charm) {
+                (name, value).hash(&mut hasher);
+            }
+            application.is_trusted.hash(&mut hasher);
+            application.service_address.hash(&mut hasher);
         }
-        charms_reactive_core::digest::digest(&text)
+        unit.address.hash(&mut hasher);
+        for (binding, network) in &unit.networks {
+            (binding, network).hash(&mut hasher);
+        }
+        hasher.finish()
     }
 
     /// Has a unit take part in the relations of its application, once it is installed.

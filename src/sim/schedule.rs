@@ -183,7 +183,7 @@ fn alive(model: &Model, unit: &Unit) -> Vec<Hook> {
     if model.is_upgrade_pending(unit) {
         return vec![Hook::plain(HookEvent::UpgradeCharm)];
     }
-    if unit.config_shown.as_deref() != Some(&model.config_digest(unit)) {
+    if unit.config_shown != Some(model.config_digest(unit)) {
         return vec![Hook::plain(HookEvent::ConfigChanged)];
     }
     let hooks = relations(model, unit);

@@ -88,14 +88,19 @@ impl Application {
     ///
     /// `juju/juju:state/unit.go`, `ConfigSettings`, to 3: settings are kept by charm, so that a unit which has
     /// not taken an upgrade over sees those of its own charm, as they were left.
-    pub(crate) fn config(&self, charm: &Rc<Charm>) -> Map<String, Value> {
+    pub(crate) fn options<'a>(&'a self, charm: &Rc<Charm>) -> impl Iterator<Item = (&'a str, &'a Value)> {
         let left = self.settings_left.iter().find(|(known, _)| Rc::ptr_eq(known, charm));
         let (charm, settings) = match left {
             Some((charm, settings)) if !Rc::ptr_eq(charm, &self.charm) => (charm, settings),
             _ => (&self.charm, &self.settings),
         };
-        let value = |option: &OptionSpec| settings.get(&option.name).unwrap_or(&option.default).clone();
-        charm.metadata.options.iter().map(|option| (option.name.clone(), value(option))).collect()
+        let value = |option: &'a OptionSpec| settings.get(&option.name).unwrap_or(&option.default);
+        charm.metadata.options.iter().map(move |option| (option.name.as_str(), value(option)))
+    }
+
+    /// The same as an object.
+    pub(crate) fn config(&self, charm: &Rc<Charm>) -> Map<String, Value> {
+        self.options(charm).map(|(name, value)| (name.to_owned(), value.clone())).collect()
     }
 
     /// Changes options from texts, all or none.

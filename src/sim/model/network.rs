@@ -7,7 +7,7 @@ use charms_reactive_core::{Databag, UnitName};
 use super::{Model, Substrate, Unit};
 
 /// The addresses of one binding of a unit.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Network {
     /// Where the unit listens.
     pub bind: IpAddr,

@@ -5,6 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use charms_reactive_core::{ApplicationName, Databag, EndpointName, RelationId, Role, UnitName};
 
+use charms_reactive_hookcmd::commands::Party;
+
+use super::Model;
 use super::unit::Life;
 use crate::metadata::JUJU_INFO;
 
@@ -160,6 +163,20 @@ pub(crate) fn compared_as_text(left: &UnitName, right: &UnitName) -> Ordering {
     let digits = |number: u32| number.checked_ilog10().unwrap_or(0);
     let filled = |number: u32| u64::from(number) * 10_u64.pow(10 - digits(number));
     filled(left.number()).cmp(&filled(right.number())).then(left.number().cmp(&right.number()))
+}
+
+impl Model {
+    /// The units that read a databag of a relation, and may be told of it: those of the other side.
+    pub(crate) fn readers(&self, number: u32, party: &Party) -> impl Iterator<Item = UnitName> {
+        let owner = match party {
+            Party::Unit(unit) => unit.application(),
+            Party::Application(application) => application,
+        };
+        let relation = self.relations.get(&number);
+        let reader = relation.map(|relation| relation.remote_end(owner).application.clone());
+        let scope = relation.into_iter().flat_map(|relation| &relation.scope);
+        scope.filter(move |unit| reader.as_ref() == Some(unit.application())).cloned()
+    }
 }
 
 #[cfg(test)]

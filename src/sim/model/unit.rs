@@ -174,7 +174,7 @@ pub(crate) struct Unit {
     /// Whether the machine was restarted since the last `start`.
     pub(crate) is_rebooted: bool,
     /// The digest of what `config-changed` was last run for.
-    pub(crate) config_shown: Option<String>,
+    pub(crate) config_shown: Option<u64>,
     pub(crate) is_leader_shown: bool,
     pub(crate) leader_settings_shown: Option<u64>,
     pub(crate) is_update_status_due: bool,
