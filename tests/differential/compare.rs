@@ -354,7 +354,8 @@ fn requests(dispatch: &mut Dispatch<'_>, observations: [&Value; 2], logs: [&mut 
             .collect()
     };
     let (of_python, of_rust) = (flags(0), flags(1));
-    let outdated = outdated(observations[0]);
+    let stale = answered(observations[0]).difference(&answered(observations[1])).cloned().collect::<Vec<_>>();
+    let outdated: BTreeSet<String> = observations.into_iter().flat_map(outdated).chain(stale).collect();
     for flag in of_python.symmetric_difference(&of_rust) {
         let is_vacuous = is_without_requests(observations[1]) && *flag == "endpoint.ask.all_responses";
         let difference = match *flag {
@@ -419,7 +420,14 @@ fn is_without_requests(observation: &Value) -> bool {
     observation["own_requests"].as_array().is_some_and(Vec::is_empty)
 }
 
-/// The ids of requests that say something else than when Python answered them.
+/// The ids of requests that have an answer; in Python also of those that were gone in between.
+fn answered(observation: &Value) -> BTreeSet<String> {
+    let requests = observation["requests"].as_array().into_iter().flatten();
+    let answered = requests.filter(|request| !request["answer"].is_null());
+    answered.filter_map(|request| request["id"].as_str().map(str::to_owned)).collect()
+}
+
+/// The ids of requests that say something else than when they were answered.
 fn outdated(observation: &Value) -> BTreeSet<String> {
     let requests = observation["requests"].as_array().into_iter().flatten();
     let outdated = requests.filter(|request| {

@@ -35,3 +35,19 @@ fn a_request_in_the_middle_of_a_round() {
         r#"{"seed":6030,"program":{"handlers":[{"name":"h2","hooks":[],"terms":[["when","f.c"]],"runs_max":3,"operations":[["ask","q",true],["toggle","f.a"]]},{"name":"h4","hooks":[],"terms":[["when-not","f.a","f.a"],["when-not","f.f","config.changed.text"]],"runs_max":2,"operations":[]},{"name":"h7","hooks":[],"terms":[["when-not-all","f.f","endpoint.tell.joined"]],"runs_max":1,"operations":[["set","f.é"]]}],"triggers":[{"flag":"f.é","edge":"set","set_flag":[],"clear_flag":["f.f"]},{"flag":"f.f","edge":"cleared","set_flag":["f.c","f.b"],"clear_flag":["f.a"]}]},"events":[{"relate":["twin:ask","answerer:job"]},{"configure":["apply","-f.é -f.b +f.f"]}]}"#,
     );
 }
+
+/// To Python, which did not answer what was asked in between, the request is what it answered.
+#[test]
+fn a_request_that_becomes_what_it_was() {
+    replay(
+        r#"{"seed":140,"program":{"handlers":[],"triggers":[]},"events":[{"relate":["twin:tell","asker:job"]},{"run":1},{"write":["asker/9","0","request_x_asker-9","{\"data\":1,\"name\":\"x\",\"request_id\":\"x_asker-9\"}"]},"settle",{"write":["asker/9","0","request_x_asker-9","{\"data\":\"other\",\"name\":\"x\",\"request_id\":\"x_asker-9\"}"]},"settle",{"write":["asker/9","0","request_x_asker-9","{\"data\":1,\"name\":\"x\",\"request_id\":\"x_asker-9\"}"]}]}"#,
+    );
+}
+
+/// In Python the answer to a request that was gone is there when the request comes back.
+#[test]
+fn a_request_that_comes_back() {
+    replay(
+        r#"{"seed":140,"program":{"handlers":[],"triggers":[]},"events":[{"relate":["twin:tell","asker:job"]},{"run":1},{"write":["asker/9","0","request_x_asker-9","{\"data\":1,\"name\":\"x\",\"request_id\":\"x_asker-9\"}"]},"settle",{"write":["asker/9","0","request_x_asker-9",""]},"settle",{"write":["asker/9","0","request_x_asker-9","{\"data\":1,\"name\":\"x\",\"request_id\":\"x_asker-9\"}"]}]}"#,
+    );
+}

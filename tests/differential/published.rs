@@ -83,7 +83,7 @@ fn compare_answers(
     if rust.as_object_mut().and_then(|fields| fields.remove("answers")).is_none() {
         return Err("a response does not say what it answers".to_owned());
     }
-    if python != rust {
+    if python != rust && dispatch.is_committed() {
         // Without a request in sight, what is there has been there before, and was compared then.
         let wanted = request_for(dispatch, key).map(|request| json!([request["name"], request["data"]]));
         if wanted.is_some_and(|wanted| rust["value"] != wanted || python["value"] == wanted) {

@@ -126,6 +126,11 @@ def departed(endpoint):
         endpoint.all_departed_units.clear()
 
 
+def forget_departed():
+    for name in ENDPOINTS:
+        endpoint_from_name(name).all_departed_units.clear()
+
+
 def answered(endpoint):
     note(f"{endpoint.endpoint_name}.answered")
 

@@ -163,6 +163,12 @@ pub(crate) fn departed(hook: &mut Hook, name: &str) -> Result<(), HandlerError> 
     Ok(())
 }
 
+pub(crate) fn forget_departed(hook: &Hook) {
+    for name in ENDPOINTS {
+        endpoint(hook, name).all_departed_units().clear();
+    }
+}
+
 pub(crate) fn answer(hook: &mut Hook) -> Result<(), HandlerError> {
     let tell = hook.endpoint(endpoints::TELL);
     let requests = tell.new_requests()?;

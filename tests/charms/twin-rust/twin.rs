@@ -190,7 +190,11 @@ fn has_number(hook: &mut Hook) -> Result<(), HandlerError> {
 }
 
 fn hooked(hook: &mut Hook) -> Result<(), HandlerError> {
-    note(hook, "hooked", json!({"hook": hook.event().to_string()}))
+    note(hook, "hooked", json!({"hook": hook.event().to_string()}))?;
+    if *hook.event() == HookEvent::UpdateStatus {
+        kit::forget_departed(hook);
+    }
+    Ok(())
 }
 
 fn hooked_by_relation(hook: &mut Hook) -> Result<(), HandlerError> {

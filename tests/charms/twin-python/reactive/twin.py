@@ -51,6 +51,8 @@ def has_number():
 @hook("install", "config-changed", "start", "upgrade-charm", "update-status", "leader-elected", "stop", "remove")
 def hooked(*_):
     twin_kit.note("hooked", hook=hookenv.hook_name())
+    if hookenv.hook_name() == "update-status":
+        twin_kit.forget_departed()
 
 
 @hook("{requires:twin-data}-relation-{joined,changed,departed}", "{peers:twin-ring}-relation-joined")
