@@ -229,10 +229,15 @@ fn see_unit(
 fn raise_changed(dispatch: &Dispatch, endpoint: &EndpointName, old: &Facts, new: &Facts) {
     let changed = format!("endpoint.{endpoint}.changed");
     let prefix = format!("{changed}.");
+    // Counted once: the other side chooses how many keys there are.
+    let mut bytes = changed_bytes(dispatch);
     for key in changed_keys(old, new) {
         dispatch.change_flag(&changed.clone().into(), true);
-        if changed_bytes(dispatch) + prefix.len() + key.len() <= CHANGED_FLAGS_BYTES_MAX {
-            dispatch.change_flag(&format!("{prefix}{key}").into(), true);
+        let flag = Flag::from(format!("{prefix}{key}"));
+        let is_set = dispatch.flags.borrow().is_set(&flag);
+        if !is_set && bytes + flag.as_str().len() <= CHANGED_FLAGS_BYTES_MAX {
+            bytes += flag.as_str().len();
+            dispatch.change_flag(&flag, true);
         }
     }
 }

@@ -34,6 +34,7 @@ mod world;
 use charms_reactive::hookcmd::socket::Socket;
 use charms_reactive::hookcmd::{HookCommands as _, Request};
 
+use agent::Answers;
 use crowd::Crowd;
 use duty::{Duty, FLAGS, HANDLERS};
 use measure::{Side, measure, shown, table};
@@ -146,6 +147,14 @@ impl Bench {
             Side::new("charms-reactive", move || ours.run_anew()),
             Side::new("an empty program, static", move || floor.run()),
         ];
+        let agent = agent::start(&Answers::Files(world.path("answers")));
+        let native = world
+            .charm("native", &self.ours.charm)
+            .with("CHARMS_REACTIVE_BACKEND", "socket")
+            .with("JUJU_AGENT_SOCKET_NETWORK", agent.network)
+            .with("JUJU_AGENT_SOCKET_ADDRESS", agent.address);
+        native.run();
+        sides.push(Side::new("charms-reactive, on the socket", move || native.run_anew()));
         if !self.is_test {
             // Interpreters take a hundred times as long, so a tenth of the rounds tells as much.
             let every = (rounds / 25).max(1);
@@ -172,7 +181,8 @@ impl Bench {
 
     /// One hook command, in all the ways that there are.
     fn command(&self) -> String {
-        let agent = agent::start("{\"egress-subnets\":\"10.0.0.7/32\",\"private-address\":\"10.0.0.7\"}\n");
+        let answer = "{\"egress-subnets\":\"10.0.0.7/32\",\"private-address\":\"10.0.0.7\"}\n";
+        let agent = agent::start(&Answers::Same(answer));
         let request = Request::new("relation-get", ["--format=json", "-", "mysql/0"]);
         let variables = [
             ("JUJU_AGENT_SOCKET_NETWORK", agent.network.clone()),

@@ -15,7 +15,7 @@ fn main() -> ExitCode {
     if let Some(name) = program::command_name(&argv0) {
         return program::run(name);
     }
-    let name = std::env::var("BENCH_DUTY").unwrap_or_default();
+    let name = std::env::var("BENCH_DUTY").unwrap_or_else(|_| Duty::Idle.name().to_owned());
     let all = [Duty::Idle, Duty::Changed, Duty::Handlers, Duty::Requests];
     let duty = all.into_iter().find(|duty| duty.name() == name).expect("the benches name one that there is");
     charms_reactive::run(&duty.app())
