@@ -227,18 +227,25 @@ fn relation(model: &Model, unit: &Unit, relation: &Relation, membership: &Member
     if let Some(pending) = &membership.changed_pending {
         return about(RelationEvent::Changed, pending, version_of(pending).unwrap_or_default());
     }
-    // One look at each member: a relation may have hundreds, and this is asked before every hook.
-    let (mut gone, mut changed): (Option<&UnitName>, Option<(&UnitName, u64)>) = (None, None);
+    // One look at each unit: a relation may have hundreds, and this is asked before every hook.
+    let seen = if is_broken { Vec::new() } else { model.seen(relation, unit) };
+    let mut seen = seen.into_iter().peekable();
+    let (mut gone, mut new): (Option<&UnitName>, Option<&UnitName>) = (None, None);
+    let mut changed: Option<(&UnitName, u64)> = None;
     for (member, shown) in &membership.members {
-        match version_of(member) {
+        while let Some((other, _)) = seen.next_if(|(other, _)| other.number() < member.number()) {
+            new = first_as_text(new, other);
+        }
+        match seen.next_if(|(other, _)| other.number() == member.number()) {
             None => gone = first_as_text(gone, member),
-            Some(version) if version != *shown => {
+            Some((_, version)) if version != *shown => {
                 let first = first_as_text(changed.map(|(first, _)| first), member);
                 changed = if first == Some(member) { Some((member, version)) } else { changed };
             }
             Some(_) => {}
         }
     }
+    let new = seen.fold(new, |new, (other, _)| first_as_text(new, other));
     if let Some(member) = gone {
         return about(RelationEvent::Departed, member, 0);
     }
@@ -250,8 +257,6 @@ fn relation(model: &Model, unit: &Unit, relation: &Relation, membership: &Member
     if version != membership.application_version {
         return hook(relation, unit, RelationEvent::Changed, None, version);
     }
-    let is_new = |other: &&UnitName| !membership.members.contains_key(*other) && version_of(other).is_some();
-    let new = relation.scope.iter().filter(is_new).fold(None, first_as_text);
     if let Some(other) = new {
         return about(RelationEvent::Joined, other, version_of(other).unwrap_or_default());
     }

@@ -2,13 +2,14 @@
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 use charms_reactive_core::{ApplicationName, Databag, EndpointName, RelationId, Role, UnitName};
 
 use charms_reactive_hookcmd::commands::Party;
 
-use super::Model;
 use super::unit::Life;
+use super::{Model, Unit};
 use crate::metadata::JUJU_INFO;
 
 /// One side of a relation.
@@ -166,6 +167,43 @@ pub(crate) fn compared_as_text(left: &UnitName, right: &UnitName) -> Ordering {
 }
 
 impl Model {
+    /// The units that `unit` can see in a relation, by number, with the versions of their data: those for which
+    /// [`Model::remote_version`] has one.
+    ///
+    /// They are of one application, so that they stand together in every map, and their numbers say which is
+    /// which: nothing is looked up.
+    pub(crate) fn seen<'a>(&'a self, relation: &'a Relation, unit: &Unit) -> Vec<(&'a UnitName, u64)> {
+        let application = &relation.remote_end(unit.name.application()).application;
+        let ends = [0, u32::MAX].map(|number| UnitName::new(application.clone(), number));
+        let range = || (Bound::Included(&ends[0]), Bound::Included(&ends[1]));
+        let mut units = self.units.range::<UnitName, _>(range()).peekable();
+        let mut bags = relation.unit_bags.range::<UnitName, _>(range()).peekable();
+        let seen = relation.scope.range::<UnitName, _>(range()).filter_map(|other| {
+            let number = other.number();
+            while units.next_if(|(name, _)| name.number() < number).is_some() {}
+            while bags.next_if(|(name, _)| name.number() < number).is_some() {}
+            let (_, known) = units.next_if(|(name, _)| name.number() == number)?;
+            let version = bags.next_if(|(name, _)| name.number() == number).map_or(0, |(_, bag)| bag.version);
+            let is_beside = || !relation.is_container || known.group() == unit.group();
+            (known.life == Life::Alive && *other != unit.name && is_beside()).then_some((other, version))
+        });
+        let seen: Vec<(&UnitName, u64)> = seen.collect();
+        debug_assert!(
+            seen.iter()
+                .all(|(other, version)| self.remote_version(relation, &unit.name, other) == Some(*version))
+                && seen.len()
+                    == relation
+                        .scope
+                        .iter()
+                        .filter(|other| self.remote_version(relation, &unit.name, other).is_some())
+                        .count(),
+            "{} sees others in {} than it can",
+            unit.name,
+            relation.key()
+        );
+        seen
+    }
+
     /// The units that read a databag of a relation, and may be told of it: those of the other side.
     pub(crate) fn readers(&self, number: u32, party: &Party) -> impl Iterator<Item = UnitName> {
         let owner = match party {
