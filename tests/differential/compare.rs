@@ -360,6 +360,9 @@ fn requests(dispatch: &mut Dispatch<'_>, observations: [&Value; 2], logs: [&mut 
         let is_vacuous = is_without_requests(observations[1]) && *flag == "endpoint.ask.all_responses";
         let difference = match *flag {
             _ if is_vacuous && of_python.contains(flag) => Difference::Vacuous,
+            "endpoint.ask.all_responses" | "endpoint.ask.has_responses" if is_dropped(dispatch).is_some() => {
+                is_dropped(dispatch).expect("asked above")
+            }
             "endpoint.ask.all_responses" | "endpoint.ask.has_responses"
                 if dispatch.has_run_in_hook("ask") =>
             {
@@ -420,6 +423,20 @@ fn is_without_requests(observation: &Value) -> bool {
     observation["own_requests"].as_array().is_some_and(Vec::is_empty)
 }
 
+/// Why the requests of a relation may count on one side only: it is there for Python or for us alone.
+fn is_dropped(dispatch: &Dispatch<'_>) -> Option<Difference> {
+    let relations = |log: &[Value]| -> BTreeSet<String> {
+        let observation = entry(log, "observe").cloned().unwrap_or_default();
+        let relations = observation["endpoints"]["ask"]["relations"].as_array().cloned().unwrap_or_default();
+        relations.iter().filter_map(|relation| relation["id"].as_str().map(str::to_owned)).collect()
+    };
+    if relations(&dispatch.python.log) == relations(&dispatch.rust.log) {
+        return None;
+    }
+    let is_departed = dispatch.is_own("ask", "departed");
+    Some(if is_departed { Difference::LastUnit } else { Difference::Broken })
+}
+
 /// The ids of requests that have an answer; in Python also of those that were gone in between.
 fn answered(observation: &Value) -> BTreeSet<String> {
     let requests = observation["requests"].as_array().into_iter().flatten();
@@ -464,6 +481,9 @@ fn compare_flags(dispatch: &mut Dispatch<'_>, memory: &Memory) -> Check {
             }
             ["endpoint", "tell", "removed_requests"] if !is_python => Difference::RemovedRequests,
             ["endpoint", "ask" | "tell", _] if is_followed => Difference::FlagsFollow,
+            ["endpoint", "ask", _] if is_dropped(dispatch).is_some() => {
+                is_dropped(dispatch).expect("asked above")
+            }
             ["endpoint", "ask", "all_responses"] if is_python && is_without_requests(&observation) => {
                 Difference::Vacuous
             }

@@ -51,3 +51,11 @@ fn a_request_that_comes_back() {
         r#"{"seed":140,"program":{"handlers":[],"triggers":[]},"events":[{"relate":["twin:tell","asker:job"]},{"run":1},{"write":["asker/9","0","request_x_asker-9","{\"data\":1,\"name\":\"x\",\"request_id\":\"x_asker-9\"}"]},"settle",{"write":["asker/9","0","request_x_asker-9",""]},"settle",{"write":["asker/9","0","request_x_asker-9","{\"data\":1,\"name\":\"x\",\"request_id\":\"x_asker-9\"}"]}]}"#,
     );
 }
+
+/// The requests of a relation that is broken still count in Python, where Juju lists it.
+#[test]
+fn a_request_on_a_broken_relation() {
+    replay(
+        r#"{"seed":179,"program":{"handlers":[{"name":"h2","hooks":[],"terms":[["when-none","endpoint.ring.joined"]],"runs_max":2,"operations":[["ask","p",true]]}],"triggers":[]},"events":[{"relate":["twin:ask","other-answerer:job"]},{"relate":["twin:ask","answerer:job"]},"settle",{"write":["answerer/9","0","response_p-RELATION","{\"value\":\"nine\"}"]},{"unrelate":["twin:ask","other-answerer:job"]}]}"#,
+    );
+}
