@@ -22,23 +22,22 @@ pub(crate) fn run_all(
     let event = variable("JUJU_DISPATCH_PATH").unwrap_or_default();
     let mut report = format!("== {event}\n");
     for request in requests(&variable) {
-        let told = tell(commands, &request);
-        report.push_str(&told.replace(&*dir.to_string_lossy(), "DIR"));
+        report.push_str(&tell(commands, &request, &dir.to_string_lossy()));
     }
     let file = OpenOptions::new().append(true).create(true).open(dir.join(REPORT));
     file.and_then(|mut file| file.write_all(report.as_bytes())).expect("the charm directory is there");
 }
 
-/// One command and what it left behind.
-fn tell(commands: &mut dyn HookCommands, request: &Request) -> String {
-    let mut told = format!("$ {request}\n");
+/// One command and what it left behind; the folder, which is another in each run, is `DIR`.
+fn tell(commands: &mut dyn HookCommands, request: &Request, dir: &str) -> String {
+    let mut told = format!("$ {request}\n").replace(dir, "DIR");
     match commands.call(request) {
         Ok(answer) => {
             for (name, bytes) in [("out", &answer.stdout), ("err", &answer.stderr)] {
                 if !bytes.is_empty() {
-                    let shown = &bytes[..bytes.len().min(SHOWN_BYTES)];
-                    let text = String::from_utf8_lossy(shown);
-                    writeln!(told, "  {name} {}: {text:?}", bytes.len()).expect("texts can be written");
+                    let text = String::from_utf8_lossy(bytes).replace(dir, "DIR");
+                    let shown = &text[..text.floor_char_boundary(SHOWN_BYTES)];
+                    writeln!(told, "  {name} {}: {shown:?}", text.len()).expect("texts can be written");
                 }
             }
             writeln!(told, "  exit {}", answer.code).expect("texts can be written");
