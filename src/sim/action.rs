@@ -185,7 +185,7 @@ impl Sim {
         let missing = || Err(format!("action not implemented on unit \"{unit}\""));
         let target = self.target(&unit, "actions", name).unwrap_or_else(missing);
         let run = Run::new(&mut self.model, &unit, purpose);
-        let Finished { run, ended, server } = self.execute(run, target, Input::default())?;
+        let Finished { mut run, ended, server } = self.execute(run, target, Input::default())?;
         let (status, message) = match &ended {
             Err(error) => ("failed", error.clone()),
             Ok(Ended { exit: Exit::Code(0), .. }) => match commit::flush(&mut self.model, &run) {
@@ -201,7 +201,7 @@ impl Sim {
         };
         let is_flushed =
             matches!(&ended, Ok(Ended { exit: Exit::Code(0), .. })) && !message.starts_with("committing");
-        self.finish(&run, ended.as_ref().ok(), is_flushed);
+        self.finish(&mut run, ended.as_ref().ok(), is_flushed);
         self.close(server, &run)?;
         let (code, stdout, stderr) = streams(ended.ok());
         let commands = run.commands;
@@ -286,19 +286,19 @@ impl Sim {
     fn exec_run(&mut self, run: Run, script: &str) -> Result<ExecResult, SimError> {
         let input = Input { args: &["-s"], stdin: Some(script.as_bytes().to_vec()) };
         let bash = Ok(Target::File("/bin/bash".into()));
-        let Finished { run, ended, server } = self.execute(run, bash, input)?;
+        let Finished { mut run, ended, server } = self.execute(run, bash, input)?;
         let flush_error = match &ended {
             Ok(Ended { exit: Exit::Code(_), .. }) => commit::flush(&mut self.model, &run).err(),
             Ok(Ended { exit, .. }) => Some(exit.to_string()),
             Err(error) => Some(error.clone()),
         };
-        self.finish(&run, ended.as_ref().ok(), flush_error.is_none());
+        self.finish(&mut run, ended.as_ref().ok(), flush_error.is_none());
         self.close(server, &run)?;
         let (code, stdout, stderr) = streams(ended.ok());
         Ok(ExecResult { code: code.unwrap_or(-1), stdout, stderr, flush_error })
     }
 
-    fn finish(&mut self, run: &Run, ended: Option<&Ended>, committed: bool) {
+    fn finish(&mut self, run: &mut Run, ended: Option<&Ended>, committed: bool) {
         commit::keep_cache(&mut self.model, run);
         self.model.journal.record(Event::HookEnded {
             unit: run.unit.clone(),

@@ -1,6 +1,7 @@
 //! The end of a run: staged changes become part of the model, and the unit's own books are kept.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use charms_reactive_core::{HookEvent, RelationEvent, StorageEvent, UnitName};
 use charms_reactive_hookcmd::commands::Party;
@@ -133,13 +134,16 @@ fn flush_unit(model: &mut Model, run: &Run) {
 }
 
 /// Keeps what the run has read of members' data for the next one.
-pub(crate) fn keep_cache(model: &mut Model, run: &Run) {
+pub(crate) fn keep_cache(model: &mut Model, run: &mut Run) {
     let Some(unit) = model.units.get_mut(&run.unit) else { return };
-    for (number, view) in &run.views {
-        if let Some(membership) = unit.relations.get_mut(number) {
-            membership.cache =
-                view.units.iter().map(|(unit, databag)| (unit.clone(), databag.clone())).collect();
-            membership.cache.retain(|unit, _| view.members.contains(unit));
+    for (number, view) in &mut run.views {
+        let Some(membership) = unit.relations.get_mut(number) else { continue };
+        let mut read = std::mem::take(&mut view.units);
+        read.retain(|unit, _| view.members.contains(unit));
+        // The run gives back what it shares, so that nothing is copied.
+        view.cache = Rc::default();
+        if !read.is_empty() {
+            Rc::make_mut(&mut membership.cache).append(&mut read);
         }
     }
 }
@@ -251,7 +255,7 @@ fn relation_done(model: &mut Model, name: &UnitName, hook: &Hook, event: Relatio
         (RelationEvent::Changed, None) => membership.application_version = about.version,
         (RelationEvent::Departed, Some(remote)) => {
             membership.members.remove(remote);
-            membership.cache.remove(remote);
+            Rc::make_mut(&mut membership.cache).remove(remote);
             if membership.changed_pending.as_ref() == Some(remote) {
                 membership.changed_pending = None;
             }

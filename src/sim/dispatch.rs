@@ -280,7 +280,7 @@ impl Sim {
     ) -> Result<Outcome, SimError> {
         const SIGKILL: i32 = 9;
         const SIGTERM: i32 = 15;
-        let Finished { run, ended, server } = finished;
+        let Finished { mut run, ended, server } = finished;
         let exit = ended.as_ref().ok().map(|ended| ended.exit);
         let outcome = match (&ended, exit) {
             (Err(error), _) => Outcome::Failed { error: error.clone() },
@@ -295,7 +295,7 @@ impl Sim {
             }
             (Ok(ended), _) => Outcome::Failed { error: ended.exit.to_string() },
         };
-        commit::keep_cache(&mut self.model, &run);
+        commit::keep_cache(&mut self.model, &mut run);
         // The plain form waits for a good end.
         let is_rebooted =
             run.is_reboot_asked && (outcome == Outcome::Committed || exit == Some(Exit::Rebooted));

@@ -4,6 +4,7 @@
 //! gets a new one.  What it stages becomes part of the model in [`crate::commit`], all of it or none.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use charms_reactive_core::{ApplicationName, Databag, HookEvent, RelationEvent, RelationId, UnitName};
 use serde_json::{Map, Value};
@@ -39,6 +40,8 @@ pub(crate) struct View {
     pub(crate) members: Vec<UnitName>,
     /// Whether `relation-ids` leaves it out.
     pub(crate) is_hidden: bool,
+    /// Databags of members as earlier runs have read them: shared, a relation may have hundreds.
+    pub(crate) cache: Rc<BTreeMap<UnitName, Databag>>,
     /// Databags of other units as first read.
     pub(crate) units: BTreeMap<UnitName, Databag>,
     /// Databags of applications as first read.
@@ -165,7 +168,8 @@ impl Run {
                     membership.members.keys().map(|member| relation.shown_unit(own, member)),
                 ),
                 is_hidden: false,
-                units: membership.cache.clone(),
+                cache: Rc::clone(&membership.cache),
+                units: BTreeMap::new(),
                 applications: BTreeMap::new(),
                 own_unit: BTreeMap::new(),
                 own_application: BTreeMap::new(),
@@ -196,7 +200,6 @@ impl Run {
             _ => None,
         };
         if let Some(remote) = &remote_unit {
-            view.units.remove(remote);
             view.members.retain(|member| member != remote);
             if *event != RelationEvent::Departed {
                 view.members.push(remote.clone());
@@ -205,7 +208,9 @@ impl Run {
             let membership =
                 model.units.get_mut(&self.unit).and_then(|unit| unit.relations.get_mut(&about.number));
             if let Some(membership) = membership {
-                membership.cache.remove(remote);
+                view.cache = Rc::default();
+                Rc::make_mut(&mut membership.cache).remove(remote);
+                view.cache = Rc::clone(&membership.cache);
             }
         }
         view.is_hidden = *event == RelationEvent::Broken && model.juju.hides_broken_relation();

@@ -47,9 +47,15 @@ fn main() -> ExitCode {
     let related = if is_test { &[10][..] } else { &[100, 300, 1000] };
     let started = if is_test { &[3][..] } else { &[10, 30] };
     ring(Mode::InProcess, 3, peers[0]);
-    peers[1..].iter().for_each(|units| ring(Mode::InProcess, 1, *units));
-    related.iter().for_each(|units| star(Mode::InProcess, *units));
-    started.iter().for_each(|units| ring(Mode::Program, 3, *units));
+    for units in &peers[1..] {
+        ring(Mode::InProcess, 1, *units);
+    }
+    for units in related {
+        star(Mode::InProcess, *units);
+    }
+    for units in started {
+        ring(Mode::Program, 3, *units);
+    }
     star(Mode::Program, started[0] * 10);
     if is_whole {
         ring(Mode::InProcess, 1, 1000);
@@ -117,9 +123,8 @@ fn idle(rounds: usize) {
 /// Applications of units that are all each other's peers.
 fn ring(mode: Mode, applications: u32, units: u32) {
     settle(&format!("{applications} x peers"), mode, applications * units, |sim, charm| {
-        for number in 0..applications {
-            sim.deploy(&format!("member-{}", char::from(b'a' + number as u8)), charm(PEERS), units)
-                .expect("deployed");
+        for name in ["a", "b", "c"].iter().take(applications as usize) {
+            sim.deploy(name, charm(PEERS), units).expect("deployed");
         }
     });
 }
@@ -151,7 +156,11 @@ fn settle(what: &str, mode: Mode, units: u32, deploy: impl Fn(&mut Sim, &dyn Fn(
         source
     };
     let builder = Sim::builder().seed(1).events_max(10_000).hooks_max(10_000_000);
-    let mut sim = builder.program(env!("CARGO_BIN_EXE_sim-hook-command")).build().expect("a model");
+    let builder = match mode {
+        Mode::InProcess => builder,
+        Mode::Program => builder.program(env!("CARGO_BIN_EXE_sim-hook-command")),
+    };
+    let mut sim = builder.build().expect("a model");
     let (start, before) = (Instant::now(), cpu_seconds());
     deploy(&mut sim, &charm);
     let settled = sim.settle().expect("settled");

@@ -124,7 +124,7 @@ fn unit_databag(asked: &mut Asked<'_>, number: u32, unit: &UnitName) -> Result<D
     if relation.end(meant.application()).is_none() {
         return failed("permission denied");
     }
-    if let Some(read) = view.units.get(unit) {
+    if let Some(read) = view.units.get(unit).or_else(|| view.cache.get(unit)) {
         return Ok(read.clone());
     }
     let Some(databag) = relation.unit_databag(&meant) else {

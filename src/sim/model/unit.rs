@@ -104,7 +104,7 @@ pub(crate) struct Membership {
     /// # Source
     ///
     /// `U/runner/context/cache.go`.
-    pub(crate) cache: BTreeMap<UnitName, Databag>,
+    pub(crate) cache: Rc<BTreeMap<UnitName, Databag>>,
 }
 
 /// A protocol, and ports of it.
