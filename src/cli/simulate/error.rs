@@ -61,13 +61,13 @@ pub enum SimulateError {
         /// An application, or a relation.
         what: String,
         /// Why.
-        source: SimError,
+        source: Box<SimError>,
     },
     /// The simulation cannot be made.
     #[error("cannot make the simulation")]
     Simulation {
         /// Why.
-        source: SimError,
+        source: Box<SimError>,
     },
 }
 

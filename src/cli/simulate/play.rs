@@ -91,7 +91,7 @@ impl Stage<'_> {
 
     /// The model with all that the bundle deploys, and no hook run.
     pub(super) fn begin(&self, seed: u64) -> Result<Played, SimulateError> {
-        let simulation = |source| SimulateError::Simulation { source };
+        let simulation = |source| SimulateError::Simulation { source: Box::new(source) };
         // Short, because a path of a socket must be.
         let root = tempfile::Builder::new()
             .prefix("juju-")
@@ -123,8 +123,10 @@ impl Stage<'_> {
             self.deploy(&mut sim, name, application)?;
         }
         for (one, other) in &self.scenario.relations {
-            sim.relate(one, other)
-                .map_err(|source| SimulateError::Deploy { what: format!("{one} {other}"), source })?;
+            sim.relate(one, other).map_err(|source| SimulateError::Deploy {
+                what: format!("{one} {other}"),
+                source: Box::new(source),
+            })?;
         }
         Ok(Played {
             seed,
@@ -168,7 +170,7 @@ impl Stage<'_> {
                 other => other,
             },
         };
-        deployed.map_err(|source| SimulateError::Deploy { what: name.to_owned(), source })
+        deployed.map_err(|source| SimulateError::Deploy { what: name.to_owned(), source: Box::new(source) })
     }
 
     /// The text of an option, or of the file that it names.
