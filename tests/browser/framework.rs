@@ -52,7 +52,6 @@ fn the_framework_says_why_a_handler_did_not_run() {
     let mut browser = Browser::start(1280, 800);
     let number = crate::number(&sim, "web/0", "install", 0);
     browser.open(&page.path, &format!("#hook={number}&tab=handlers"));
-    println!("{}", browser.text(".handlers"));
     browser.photograph(&picture("framework.png"));
     let ran = browser.text(".handler[data-handler='configure']");
     assert!(ran.contains("ran") && ran.contains("web.configured"), "{ran}");
