@@ -3,7 +3,7 @@
 //!
 //! ```console
 //! $ cargo bench -p charms-reactive-tests --bench simulator
-//! $ cargo bench -p charms-reactive-tests --bench simulator -- whole   # minutes: a thousand peers, programs by the thousand
+//! $ cargo bench -p charms-reactive-tests --bench simulator -- whole   # an hour: a thousand peers, programs by the hundred
 //! ```
 //!
 //! The charm of the second table does nothing but to show a status; as a program it is this one.
@@ -58,9 +58,9 @@ fn main() -> ExitCode {
     }
     star(Mode::Program, started[0] * 10);
     if is_whole {
-        ring(Mode::InProcess, 1, 1000);
         star(Mode::Program, 1000);
         ring(Mode::Program, 3, 100);
+        ring(Mode::InProcess, 1, 1000);
     }
     ExitCode::SUCCESS
 }
