@@ -473,5 +473,10 @@ fn draw_trigger(random: &mut Random) -> ProgramTrigger {
         _ => random.one(&FLAGS).to_owned(),
     };
     let edge = random.one(&["set", "cleared"]).to_string();
-    ProgramTrigger { flag, edge, set_flag: flags(random, 3), clear_flag: flags(random, 2) }
+    let (mut set_flag, clear_flag) = (flags(random, 3), flags(random, 2));
+    if set_flag.is_empty() && clear_flag.is_empty() {
+        // A trigger without an effect is refused when the charm is made.
+        set_flag.push(random.one(&FLAGS).to_owned());
+    }
+    ProgramTrigger { flag, edge, set_flag, clear_flag }
 }
