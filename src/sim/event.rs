@@ -412,9 +412,6 @@ impl Journal {
             }
             other => self.concerns_all |= other.concerns_others(),
         }
-        for observer in &mut self.observers {
-            observer(&event);
-        }
         // Twice as many at most, so that each event is moved once on average.
         if let Some(kept) = self.kept
             && self.events.len() / 2 >= kept
@@ -423,6 +420,10 @@ impl Journal {
             self.events.drain(..self.events.len() - kept);
         }
         self.events.push(event);
+        // Last: an observer may panic, and what it panicked at is to be seen.
+        if let Some(event) = self.events.last() {
+            self.observers.iter_mut().for_each(|observer| observer(event));
+        }
     }
 
     /// The databags that changed since the last call; none where something was told that concerns anybody.

@@ -1,5 +1,6 @@
 //! One run of a charm: as a process with a socket of its own, or as a function of this program.
 
+use std::panic::resume_unwind;
 use std::path::PathBuf;
 use std::sync::mpsc::sync_channel;
 
@@ -96,8 +97,18 @@ impl Sim {
         let environment = Environment::new(variables, &mut self.model.ids, self.clock.now);
         let host = Host::new(std::mem::take(&mut self.model), run, self.rules.clone());
         let (host, ended) = charm::call(function, host, &environment);
-        self.model = host.model;
-        Finished { run: host.run, ended: Ok(ended), server: None }
+        let run = self.take_back(host);
+        Finished { run, ended: Ok(ended), server: None }
+    }
+
+    /// Has the model again, and goes on with the panic of a rule or an observer.
+    fn take_back(&mut self, host: Host) -> Run {
+        let (model, run, panic) = host.into_parts();
+        self.model = model;
+        if let Some(panic) = panic {
+            resume_unwind(panic);
+        }
+        run
     }
 
     fn execute_file(&mut self, run: Run, path: PathBuf, input: Input) -> Result<Finished, RunError> {
@@ -133,8 +144,7 @@ impl Sim {
         let server = Server::open(&socket, gate, sender.clone())?;
         let mut host = Host::new(std::mem::take(&mut self.model), run, self.rules.clone());
         let ended = program.run(&sender, &messages, &mut host);
-        let Host { model, run, .. } = host;
-        self.model = model;
+        let run = self.take_back(host);
         let ended = match ended {
             Ok(ended) => Ok(ended),
             Err(ProcessError::Start(error)) => Err(error),

@@ -1,5 +1,8 @@
 //! Who answers a running charm: the model, the run, and the faults in force.
 
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use charms_reactive_hookcmd::wire::{Call, Reply, STDIN_WANTED};
 
 use crate::commands::{self, Reaction};
@@ -19,15 +22,38 @@ pub(crate) struct Host {
     pub(crate) rules: Rules,
     /// Whether the next call is the last one again, now with its standard input.
     is_repeated: bool,
+    /// What a rule or an observer panicked with.
+    panic: Option<Panic>,
 }
+
+/// What a panic brings along.
+pub(crate) type Panic = Box<dyn Any + Send>;
 
 impl Host {
     pub(crate) fn new(model: Model, run: Run, rules: Rules) -> Self {
-        Self { model, run, rules, is_repeated: false }
+        Self { model, run, rules, is_repeated: false, panic: None }
+    }
+
+    /// The model and the run again, and what a rule or an observer panicked with, for the test to fail with.
+    pub(crate) fn into_parts(self) -> (Model, Run, Option<Panic>) {
+        (self.model, self.run, self.panic)
     }
 
     /// A hook command wants an answer.
     pub(crate) fn call(&mut self, call: &Call) -> Reaction {
+        self.guarded(|host| host.answer(call)).unwrap_or(Reaction::Kill(Exit::Signal(SIGKILL)))
+    }
+
+    /// Does what tells rules and observers, which are the test's: when one panics, the charm is not to blame.
+    /// It is stopped, and the panic waits until the model is back in its place.
+    fn guarded<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> Option<T> {
+        if self.panic.is_some() {
+            return None;
+        }
+        catch_unwind(AssertUnwindSafe(|| work(self))).map_err(|panic| self.panic = Some(panic)).ok()
+    }
+
+    fn answer(&mut self, call: &Call) -> Reaction {
         let is_repeated = std::mem::take(&mut self.is_repeated);
         if !is_repeated && let Some(reaction) = self.fault(call) {
             return reaction;
@@ -91,18 +117,22 @@ impl Host {
     /// The socket refused a request.
     pub(crate) fn refused(&mut self, name: String, text: String) {
         let unit = self.run.unit.clone();
-        self.model.journal.record(Event::CallRefused { unit, name, text });
+        self.record(Event::CallRefused { unit, name, text });
     }
 
     /// The process wrote a line.
     pub(crate) fn line(&mut self, stream: Stream, line: String) {
         let unit = self.run.unit.clone();
-        self.model.journal.record(Event::Output { unit, stream, line });
+        self.record(Event::Output { unit, stream, line });
     }
 
     /// The process wrote more than is kept.
     pub(crate) fn dropped(&mut self, stream: Stream, bytes: u64) {
         let unit = self.run.unit.clone();
-        self.model.journal.record(Event::OutputDropped { unit, stream, bytes });
+        self.record(Event::OutputDropped { unit, stream, bytes });
+    }
+
+    fn record(&mut self, event: Event) {
+        self.guarded(|host| host.model.journal.record(event));
     }
 }

@@ -110,6 +110,33 @@ fn a_test_that_panics_leaves_the_page() {
     assert!(page.contains("\"hook\":\"install\"") && page.contains("\"event\":\"traced\""));
 }
 
+#[test]
+fn an_observer_or_a_rule_that_panics_in_a_hook_fails_the_test_and_leaves_the_page() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |path: &Path, prepare: &dyn Fn(&mut Sim)| {
+        let panic = catch_unwind(AssertUnwindSafe(|| {
+            let mut sim = Sim::builder().page_on_panic(path).build().unwrap();
+            prepare(&mut sim);
+            sim.deploy("web", web("{}"), 1).unwrap();
+            sim.settle().unwrap();
+        }));
+        let said = *panic.expect_err("the charm is not to blame").downcast::<&str>().unwrap();
+        (said, fs::read_to_string(path).unwrap())
+    };
+    let (said, page) = at(&folder.path().join("observer.html"), &|sim| {
+        sim.observe(Box::new(|event| {
+            assert!(!matches!(event, Event::CommandRun { .. }), "the observer's");
+        }));
+    });
+    assert_eq!(said, "the observer's");
+    assert!(page.contains("\"event\":\"command-run\""));
+    let (said, page) = at(&folder.path().join("rule.html"), &|sim| {
+        std::mem::forget(sim.rule(|_| panic!("the rule's")));
+    });
+    assert_eq!(said, "the rule's");
+    assert!(page.contains("\"event\":\"hook-started\"") && !page.contains("\"event\":\"command-run\""));
+}
+
 /// Tells the child that it is to fail.
 const CHILD: &str = "CHARMS_REACTIVE_TEST_FAILS";
 
