@@ -10,6 +10,7 @@ use crate::error::{ModelError, SimError};
 use crate::event::{Event, Exit};
 use crate::execute::{Finished, Input, Target};
 use crate::model::{Model, Unit};
+use crate::operator::acted;
 use crate::process::Ended;
 use crate::run::{Current, Purpose, Run};
 use crate::schedule;
@@ -123,6 +124,7 @@ impl Sim {
         let parameters = checked(&self.model, unit, name, parameters)?;
         let unit = unit.name.clone();
         let id = self.model.next_action();
+        self.model.journal.record(acted(format!("run action {name} on {unit}, task {id}")));
         let action = ActionTask { unit, name: name.to_owned(), parameters, result: pending(id, "pending") };
         self.model.actions.insert(id, action);
         Ok(id)
@@ -138,6 +140,7 @@ impl Sim {
     pub fn cancel_action(&mut self, id: u32) -> Result<(), SimError> {
         let action = self.model.actions.get_mut(&id).ok_or(ModelError::NoActionRun { id })?;
         if action.result.status == "pending" {
+            self.model.journal.record(acted(format!("cancel task {id}")));
             action.result = pending(id, "cancelled");
         }
         Ok(())

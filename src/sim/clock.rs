@@ -10,6 +10,7 @@ use charms_reactive_core::UnitName;
 use crate::dispatch::Settled;
 use crate::error::SimError;
 use crate::model::{Life, Model, Unit};
+use crate::operator::acted;
 use crate::random::Random;
 use crate::secret::Secret;
 use crate::sim::Sim;
@@ -264,6 +265,7 @@ impl Sim {
     pub fn stop_agent(&mut self, unit: &str) -> Result<(), SimError> {
         let unit = self.model.unit(&UnitName::parse(unit)?)?.name.clone();
         let end = self.clock.now + LEASE;
+        self.model.journal.record(acted(format!("stop the agent of {unit}")));
         self.clock.stopped.entry(unit).or_insert(end);
         Ok(())
     }
@@ -271,6 +273,7 @@ impl Sim {
     /// Has the agent of a unit come back: it learns what has become of the model.
     pub fn start_agent(&mut self, unit: &str) -> Result<(), SimError> {
         self.clock.stopped.remove(&UnitName::parse(unit)?);
+        self.model.journal.record(acted(format!("start the agent of {unit}")));
         Ok(())
     }
 }

@@ -10,6 +10,7 @@ use crate::error::{ModelError, SimError};
 use crate::event::Event;
 use crate::metadata::{Charm, ResourceKind};
 use crate::model::{Application, Home, Model, Resource, Substrate, new_uuid};
+use crate::operator::acted;
 use crate::sim::{Sim, counted};
 use crate::version::JujuVersion;
 
@@ -163,6 +164,7 @@ impl Sim {
 
     /// What `credential-get` answers to applications that are trusted; a made-up cloud without this.
     pub fn set_credential(&mut self, credential: Value) {
+        self.model.journal.record(acted("change the cloud's credential".to_owned()));
         self.model.credential = Some(credential);
     }
 

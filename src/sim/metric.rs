@@ -7,6 +7,7 @@ use crate::error::{ModelError, SimError};
 use crate::event::{Event, Exit};
 use crate::execute::Input;
 use crate::model::Hook;
+use crate::operator::acted;
 use crate::run::{Purpose, Run};
 use crate::sim::Sim;
 
@@ -44,6 +45,7 @@ impl Sim {
         if self.model.meter == meter {
             return Ok(Vec::new());
         }
+        self.model.journal.record(acted(format!("have the meter show {colour}")));
         self.model.meter = meter;
         let units = self.model.units.values().filter(|unit| unit.is_installed && !unit.is_removed);
         let units: Vec<UnitName> = units.map(|unit| unit.name.clone()).collect();

@@ -27,13 +27,15 @@ impl Sim {
     ///
     /// [`ModelError::NoBinding`] when the charm has no endpoint and no extra binding of this name.
     pub fn set_network(&mut self, unit: &str, binding: &str, network: Network) -> Result<(), SimError> {
-        let unit = self.model.unit_mut(&UnitName::parse(unit)?)?;
-        if !unit.charm.has_binding(binding) {
-            let name = binding.to_owned();
-            return Err(ModelError::NoBinding { name, unit: unit.name.clone() }.into());
-        }
-        unit.networks.insert(binding.to_owned(), network);
-        Ok(())
+        self.model.act(format!("give {binding} of {unit} another network"), |model| {
+            let unit = model.unit_mut(&UnitName::parse(unit)?)?;
+            if !unit.charm.has_binding(binding) {
+                let name = binding.to_owned();
+                return Err(ModelError::NoBinding { name, unit: unit.name.clone() }.into());
+            }
+            unit.networks.insert(binding.to_owned(), network);
+            Ok(())
+        })
     }
 
     /// Has the machine of a unit restart: each unit on it that has started gets `start` again.

@@ -101,22 +101,28 @@ impl<'a> Operator<'a> {
     ///
     /// Juju leaves open when the agents of an application learn of an upgrade, and in which order.
     pub fn hold_upgrade(&mut self, unit: &str) -> Result<(), SimError> {
-        self.model.unit_mut(&UnitName::parse(unit)?)?.is_upgrade_held = true;
-        Ok(())
+        self.model.act(format!("hold the upgrade of {unit} back"), |model| {
+            model.unit_mut(&UnitName::parse(unit)?)?.is_upgrade_held = true;
+            Ok(())
+        })
     }
 
     /// Has a unit take over an upgrade that it was held back from.
     pub fn release_upgrade(&mut self, unit: &str) -> Result<(), SimError> {
-        let unit = UnitName::parse(unit)?;
-        self.model.unit_mut(&unit)?.is_upgrade_held = false;
-        self.model.roll_pods(unit.application());
-        Ok(())
+        self.model.act(format!("let the upgrade of {unit} go on"), |model| {
+            let unit = UnitName::parse(unit)?;
+            model.unit_mut(&unit)?.is_upgrade_held = false;
+            model.roll_pods(unit.application());
+            Ok(())
+        })
     }
 
     /// Has the cloud say in which zone a unit's machine is, `JUJU_AVAILABILITY_ZONE`.
     pub fn set_zone(&mut self, unit: &str, zone: &str) -> Result<(), SimError> {
-        zone.clone_into(&mut self.model.unit_mut(&UnitName::parse(unit)?)?.zone);
-        Ok(())
+        self.model.act(format!("move {unit} to zone {zone}"), |model| {
+            zone.clone_into(&mut model.unit_mut(&UnitName::parse(unit)?)?.zone);
+            Ok(())
+        })
     }
 
     /// Gives the model a proxy, as `juju model-config` does: `http-proxy`, `https-proxy`, `ftp-proxy`, `no-proxy`,
@@ -130,6 +136,7 @@ impl<'a> Operator<'a> {
         if !["http-proxy", "https-proxy", "ftp-proxy", "no-proxy"].contains(&kind) {
             return Err(ModelError::NotModelled { what: "other settings of a model than proxies" }.into());
         }
+        self.model.journal.record(acted(format!("set {setting} to {value}")));
         self.model.proxies.insert(setting.to_owned(), value.to_owned());
         Ok(())
     }

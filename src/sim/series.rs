@@ -4,6 +4,7 @@ use charms_reactive_core::UnitName;
 
 use crate::error::{ModelError, SimError};
 use crate::model::{SeriesStep, Substrate};
+use crate::operator::acted;
 use crate::sim::Sim;
 
 /// The base of a series, as `JUJU_TARGET_BASE` has it; the series itself where it is not known.
@@ -32,7 +33,8 @@ impl Sim {
     ///
     /// `juju upgrade-machine MACHINE prepare SERIES`; `juju/juju:internal/worker/upgradeseries`.
     pub fn prepare_series_upgrade(&mut self, unit: &str, series: &str) -> Result<(), SimError> {
-        self.move_series(unit, "at rest", |step| match step {
+        let what = format!("prepare the machine of {unit} for {series}");
+        self.move_series(unit, what, "at rest", |step| match step {
             SeriesStep::None => Some(SeriesStep::Prepare(series.to_owned())),
             _ => None,
         })
@@ -45,7 +47,8 @@ impl Sim {
     ///
     /// As above; [`ModelError::Series`] while a unit on it has not run `pre-series-upgrade`.
     pub fn complete_series_upgrade(&mut self, unit: &str) -> Result<(), SimError> {
-        self.move_series(unit, "prepared for another series", |step| match step {
+        let what = format!("say that the machine of {unit} has its new series");
+        self.move_series(unit, what, "prepared for another series", |step| match step {
             SeriesStep::Prepared(_) => Some(SeriesStep::Complete),
             _ => None,
         })
@@ -55,6 +58,7 @@ impl Sim {
     fn move_series(
         &mut self,
         unit: &str,
+        what: String,
         expected: &'static str,
         next: impl Fn(&SeriesStep) -> Option<SeriesStep>,
     ) -> Result<(), SimError> {
@@ -77,6 +81,7 @@ impl Sim {
         for (unit, step) in units.iter_mut().zip(steps) {
             unit.series = step.unwrap_or_default();
         }
+        self.model.journal.record(acted(what));
         Ok(())
     }
 }

@@ -3,6 +3,7 @@
 use charms_reactive_core::UnitName;
 
 use crate::error::{ModelError, SimError};
+use crate::operator::acted;
 use crate::sim::Sim;
 
 /// A storage instance, as `juju storage` shows it.
@@ -41,12 +42,15 @@ impl Sim {
     /// Has the cloud take its time: storage that is asked for from now on is there only after
     /// [`Sim::provide_storage`].
     pub fn hold_storage(&mut self, is_held: bool) {
+        let what = if is_held { "hold storage back" } else { "provide storage again" };
+        self.model.journal.record(acted(what.to_owned()));
         self.model.is_storage_held = is_held;
     }
 
     /// The cloud has made a storage instance.
     pub fn provide_storage(&mut self, id: &str) -> Result<(), SimError> {
         let id = self.model.known_storage(id)?;
+        self.model.journal.record(acted(format!("provide storage {id}")));
         if let Some(storage) = self.model.storage.get_mut(&id) {
             storage.is_there = true;
         }
@@ -63,8 +67,10 @@ impl Sim {
         if let Some(reason) = self.model.storage_refusal(self.model.unit(&unit)?, name, count) {
             return Err(ModelError::StorageCount { name: name.to_owned(), reason }.into());
         }
-        self.model.add_storage(&unit, name, count);
-        Ok(())
+        self.model.act(format!("add storage {name} to {unit}, {count} times"), |model| {
+            model.add_storage(&unit, name, count);
+            Ok(())
+        })
     }
 
     /// Has a unit give up a storage instance, which stays.
@@ -73,7 +79,7 @@ impl Sim {
     ///
     /// [`ModelError::StorageCount`] when the charm needs it.
     pub fn detach_storage(&mut self, id: &str) -> Result<(), SimError> {
-        Ok(self.model.detach_storage(id, false)?)
+        self.model.act(format!("detach storage {id}"), |model| Ok(model.detach_storage(id, false)?))
     }
 
     /// Has a storage instance go, after its unit has given it up.
@@ -82,11 +88,12 @@ impl Sim {
     ///
     /// As for [`Sim::detach_storage`].
     pub fn remove_storage(&mut self, id: &str) -> Result<(), SimError> {
-        Ok(self.model.detach_storage(id, true)?)
+        self.model.act(format!("remove storage {id}"), |model| Ok(model.detach_storage(id, true)?))
     }
 
     /// Gives a unit a storage instance that nobody has.
     pub fn attach_storage(&mut self, unit: &str, id: &str) -> Result<(), SimError> {
-        Ok(self.model.attach_storage(&UnitName::parse(unit)?, id)?)
+        let what = format!("attach storage {id} to {unit}");
+        self.model.act(what, |model| Ok(model.attach_storage(&UnitName::parse(unit)?, id)?))
     }
 }

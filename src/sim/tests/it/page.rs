@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use charms_reactive_sim::hookcmd::{Commands as _, WorkloadStatus};
-use charms_reactive_sim::{Event, InProcess, PAGE_VARIABLE, Sim};
+use charms_reactive_sim::{Event, InProcess, Network, PAGE_VARIABLE, Sim};
 use serde_json::json;
 
 const METADATA: &str = "
@@ -92,6 +92,36 @@ fn what_an_operator_does_is_told_before_what_follows_from_it() {
     });
     let told: Vec<String> = told.collect();
     let expected = ["deploy web, 3 units", "+ web/0", "+ web/1", "+ web/2", "remove web/1", "- web/1"];
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn what_is_done_to_agents_storage_networks_and_zones_is_told() {
+    let mut sim = Sim::from_seed(1);
+    sim.deploy("web", web("{}"), 1).unwrap();
+    sim.settle().unwrap();
+    let before = sim.events().len();
+    sim.stop_agent("web/0").unwrap();
+    sim.start_agent("web/0").unwrap();
+    sim.operator().set_zone("web/0", "two").unwrap();
+    sim.set_network("web/0", "ring", Network::of([10, 9, 0, 1])).unwrap();
+    sim.enqueue_action("web/0", "no-such", json!({})).unwrap_err();
+    sim.add_storage("web/0", "data", 1).unwrap_err();
+    sim.prepare_series_upgrade("web/0", "noble").unwrap();
+    let told: Vec<&str> = sim.events()[before..]
+        .iter()
+        .filter_map(|event| match event {
+            Event::OperatorActed { what } => Some(what.as_str()),
+            _ => None,
+        })
+        .collect();
+    let expected = [
+        "stop the agent of web/0",
+        "start the agent of web/0",
+        "move web/0 to zone two",
+        "give ring of web/0 another network",
+        "prepare the machine of web/0 for noble",
+    ];
     assert_eq!(told, expected);
 }
 
