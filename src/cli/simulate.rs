@@ -162,9 +162,10 @@ pub fn run(args: &SimulateArgs) -> ExitCode {
 fn once(args: &SimulateArgs, watched: &mut Watched) -> anyhow::Result<bool> {
     let folder = folder_of(&args.scenario);
     let scenario = Scenario::read(&args.scenario)?;
+    // Before they are looked for: what is not there may come, and what changes while the scenario runs is a change, too.
+    let sources = Charms::sources(&scenario, &folder);
+    *watched = Watched::new([vec![args.scenario.clone()], sources].concat());
     let charms = Charms::find(&scenario, &folder)?;
-    // From here on: what changes while the scenario runs is a change, too.
-    *watched = Watched::new([std::slice::from_ref(&args.scenario), charms.sources.as_slice()].concat());
     let checks = match (&scenario.check, &scenario.random) {
         (Some(checks), _) => checks.clone(),
         // Writing what is there already is a matter of taste in charms that keep no account of it.

@@ -19,17 +19,23 @@ const CARGO: &str = "cargo:";
 #[derive(Debug, Default)]
 pub(super) struct Charms {
     folders: BTreeMap<String, PathBuf>,
-    /// The files and folders that were read, to be watched.
-    pub(super) sources: Vec<PathBuf>,
     /// What the archives were unpacked into.
     unpacked: Vec<TempDir>,
 }
 
 impl Charms {
+    /// The files and folders that the charms of a scenario in `folder` are read from, there or not.
+    pub(super) fn sources(scenario: &Scenario, folder: &Path) -> Vec<PathBuf> {
+        let all = all(scenario);
+        let is_built = |charm: &str| charm.starts_with(CARGO);
+        let read = all.iter().filter(|(_, charm)| !is_built(charm)).map(|(_, charm)| path(charm, folder));
+        let workspace = all.iter().any(|(_, charm)| is_built(charm)).then(pack::workspace_root);
+        read.chain(workspace.and_then(Result::ok)).collect()
+    }
+
     /// Finds, unpacks and builds the charms of a scenario in `folder`.
     pub(super) fn find(scenario: &Scenario, folder: &Path) -> anyhow::Result<Self> {
-        let applications = scenario.applications.iter().map(|(name, application)| (name, &application.charm));
-        let all: Vec<(&String, &String)> = applications.chain(&scenario.charms).collect();
+        let all = all(scenario);
         let mut charms = Self::default();
         charms.build(&all)?;
         for (name, charm) in all {
@@ -57,7 +63,6 @@ impl Charms {
         for packed in pack::charms(&PackArgs::to_try(&names))? {
             self.folders.insert(format!("{CARGO}{}", packed.name), packed.folder);
         }
-        self.sources.push(pack::workspace_root()?);
         Ok(())
     }
 
@@ -68,9 +73,8 @@ impl Charms {
             problem: problem.to_owned(),
             hint,
         };
-        let path = folder.join(charm.strip_prefix("local:").unwrap_or(charm));
+        let path = path(charm, folder);
         if path.is_file() {
-            self.sources.push(path.clone());
             return self.unpack(&path);
         }
         if !path.is_dir() {
@@ -87,7 +91,6 @@ impl Charms {
             };
             return Err(wrong("is not there", hint));
         }
-        self.sources.push(path.clone());
         if !path.join("metadata.yaml").is_file() {
             let hint = "paths are relative to the scenario; Juju reads `metadata.yaml`".to_owned();
             return Err(wrong("is no charm: it has no `metadata.yaml`", Some(hint)));
@@ -133,6 +136,17 @@ impl Charms {
         self.unpacked.push(target);
         Ok(folder)
     }
+}
+
+/// The charms of a scenario, each with the application or the name that it is used by.
+fn all(scenario: &Scenario) -> Vec<(&String, &String)> {
+    let applications = scenario.applications.iter().map(|(name, application)| (name, &application.charm));
+    applications.chain(&scenario.charms).collect()
+}
+
+/// Where a charm is that is not built.
+fn path(charm: &str, folder: &Path) -> PathBuf {
+    folder.join(charm.strip_prefix("local:").unwrap_or(charm))
 }
 
 /// The names in a folder.

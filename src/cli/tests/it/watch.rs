@@ -44,4 +44,11 @@ fn a_scenario_is_run_again_when_it_or_a_charm_changes() {
     desk.write("web/hooks/extra", "a file that changes nothing");
     assert!(comes_true(|| runs() == 5), "{}", read(&log));
     assert_eq!(read(&log).matches("error").count(), before + 1, "{}", read(&log));
+
+    // A charm that is not there yet may come.
+    desk.write("scenario.yaml", &scenario("version 2").replace("./web", "./later"));
+    assert!(comes_true(|| runs() == 6), "{}", read(&log));
+    assert!(read(&log).contains("is not there"), "{}", read(&log));
+    desk.write("later/metadata.yaml", "name: later\nrequires: {db: {interface: sql}}\n");
+    assert!(comes_true(|| runs() == 7), "{}", read(&log));
 }
