@@ -17,19 +17,23 @@ use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
+use charms_reactive::Backend;
 use charms_reactive::prelude::*;
-use charms_reactive_testkit::{CharmSource, Event, InProcess, Mode, Sim, in_process};
+use charms_reactive_testkit::{CharmSource, Event, InProcess, Sim, in_process};
 
 #[path = "../support/layout.rs"]
 mod layout;
 
 const PEERS: &str = "name: member\npeers:\n  ring: {interface: ring}\n";
+/// The file that has the charm speak to the agent's socket itself.
+const ON_SOCKET: &str = "on-socket";
 const NODE: &str = "- job_name: node\n  static_configs:\n    - targets: ['10.0.0.5:9100']\n";
 
 fn main() -> ExitCode {
     if std::env::var_os("JUJU_DISPATCH_PATH").is_some() {
         // Started by the simulator below, as a charm.
-        return charms_reactive::run(&app());
+        let backend = if Path::new(ON_SOCKET).exists() { Backend::Socket } else { Backend::Programs };
+        return charms_reactive::run(&app().backend(backend));
     }
     // Cargo runs benches as tests too, with fewer rounds.
     let is_test = !std::env::args().any(|argument| argument == "--bench");
@@ -46,23 +50,38 @@ fn main() -> ExitCode {
     let peers = if is_test { &[3, 10][..] } else { &[100, 200, 400] };
     let related = if is_test { &[10][..] } else { &[100, 300, 1000] };
     let started = if is_test { &[3][..] } else { &[10, 30] };
-    ring(Mode::InProcess, 3, peers[0]);
+    ring(How::InProcess, 3, peers[0]);
     for units in &peers[1..] {
-        ring(Mode::InProcess, 1, *units);
+        ring(How::InProcess, 1, *units);
     }
     for units in related {
-        star(Mode::InProcess, *units);
+        star(How::InProcess, *units);
     }
-    for units in started {
-        ring(Mode::Program, 3, *units);
+    for how in [How::Programs, How::Socket] {
+        for units in started {
+            ring(how, 3, *units);
+        }
+        star(how, started[0] * 10);
     }
-    star(Mode::Program, started[0] * 10);
     if is_whole {
-        star(Mode::Program, 1000);
-        ring(Mode::Program, 3, 100);
-        ring(Mode::InProcess, 1, 1000);
+        for how in [How::Socket, How::Programs] {
+            star(how, 1000);
+            ring(how, 3, 100);
+        }
+        ring(How::InProcess, 1, 1000);
     }
     ExitCode::SUCCESS
+}
+
+/// How charms are run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum How {
+    /// As functions of this program.
+    InProcess,
+    /// As programs that start one for each hook command.
+    Programs,
+    /// As programs that speak to the agent's socket.
+    Socket,
 }
 
 /// `count` things in `took`, as a line of a table.
@@ -121,8 +140,8 @@ fn idle(rounds: usize) {
 }
 
 /// Applications of units that are all each other's peers.
-fn ring(mode: Mode, applications: u32, units: u32) {
-    settle(&format!("{applications} x peers"), mode, applications * units, |sim, charm| {
+fn ring(how: How, applications: u32, units: u32) {
+    settle(&format!("{applications} x peers"), how, applications * units, |sim, charm| {
         for name in ["a", "b", "c"].iter().take(applications as usize) {
             sim.deploy(name, charm(PEERS), units).expect("deployed");
         }
@@ -130,8 +149,8 @@ fn ring(mode: Mode, applications: u32, units: u32) {
 }
 
 /// One unit that all units of another application are related to.
-fn star(mode: Mode, units: u32) {
-    settle("units related to one", mode, units + 1, |sim, charm| {
+fn star(how: How, units: u32) {
+    settle("units related to one", how, units + 1, |sim, charm| {
         sim.deploy("web", charm("name: web\nrequires: {db: {interface: sql}}\n"), units).expect("deployed");
         sim.deploy("mysql", charm("name: mysql\nprovides: {server: {interface: sql}}\n"), 1)
             .expect("deployed");
@@ -140,25 +159,28 @@ fn star(mode: Mode, units: u32) {
 }
 
 /// Deploys a model, has it settle, and tells what that took.
-fn settle(what: &str, mode: Mode, units: u32, deploy: impl Fn(&mut Sim, &dyn Fn(&str) -> CharmSource)) {
+fn settle(what: &str, how: How, units: u32, deploy: impl Fn(&mut Sim, &dyn Fn(&str) -> CharmSource)) {
     forget_memory_max();
     let folders = RefCell::new(Vec::new());
     let charm = |metadata: &str| -> CharmSource {
-        if mode == Mode::InProcess {
+        if how == How::InProcess {
             return in_process(app).metadata(metadata).into();
         }
         let folder = tempfile::tempdir().expect("a folder");
         fs::write(folder.path().join("metadata.yaml"), metadata).expect("a file");
         let own = std::env::current_exe().expect("a program has a path");
         fs::copy(own, folder.path().join("dispatch")).expect("copied");
+        if how == How::Socket {
+            fs::write(folder.path().join(ON_SOCKET), "").expect("a file");
+        }
         let source = folder.path().into();
         folders.borrow_mut().push(folder);
         source
     };
     let builder = Sim::builder().seed(1).events_max(10_000).hooks_max(10_000_000);
-    let builder = match mode {
-        Mode::InProcess => builder,
-        Mode::Program => builder.program(env!("CARGO_BIN_EXE_sim-hook-command")),
+    let builder = match how {
+        How::InProcess => builder,
+        How::Programs | How::Socket => builder.program(env!("CARGO_BIN_EXE_sim-hook-command")),
     };
     let mut sim = builder.build().expect("a model");
     let (start, before) = (Instant::now(), cpu_seconds());
@@ -168,7 +190,11 @@ fn settle(what: &str, mode: Mode, units: u32, deploy: impl Fn(&mut Sim, &dyn Fn(
     let (hooks, seconds) = (settled.hooks, start.elapsed().as_secs_f64());
     let cpu = cpu_seconds() - before;
     let per_second = f64::from(u32::try_from(hooks).expect("few")) / cpu;
-    let how = if mode == Mode::InProcess { "in process" } else { "programs" };
+    let how = match how {
+        How::InProcess => "in process",
+        How::Programs => "programs",
+        How::Socket => "on the socket",
+    };
     let memory = memory_max_mib();
     let what = format!("{how}: {what}");
     println!("{what:34} {units:6} {hooks:8} {seconds:8.2} {cpu:8.2} {per_second:9.0} {memory:6}");
