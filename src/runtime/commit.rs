@@ -80,9 +80,10 @@ fn commit_ports(dispatch: &Dispatch, plan: &Plan) -> Result<(), CommandError> {
     for (port, is_open) in &plan.ports {
         // Juju lists ports with their protocol, and takes them without.
         let listed = if port.contains('/') || port == "icmp" { port.clone() } else { format!("{port}/tcp") };
-        match (open.contains(&listed), is_open) {
-            (false, true) => commands.open_port(port)?,
-            (true, false) => commands.close_port(port)?,
+        let is_listed = open.iter().any(|opened| opened.port == listed);
+        match (is_listed, is_open) {
+            (false, true) => commands.open_port(port, &[])?,
+            (true, false) => commands.close_port(port, &[])?,
             _ => {}
         }
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use charms_reactive_core::{Databag, EndpointName, RelationId, UnitName};
-use charms_reactive_hookcmd::commands::Party;
+use charms_reactive_hookcmd::commands::{Party, SecretName, SecretRevision};
 use charms_reactive_hookcmd::{CommandError, Commands as _, HookCommands};
 use serde_json::{Map, Value};
 
@@ -227,14 +227,15 @@ impl Model {
         if let Some(known) = self.answers.borrow().secrets.get(uri) {
             return Ok(known.clone());
         }
-        let answer = match self.commands().secret_get(uri) {
-            Err(CommandError::Refused { stderr, .. })
-                if stderr.contains("permission denied") || stderr.contains("not found") =>
-            {
-                Err(stderr.trim_start_matches("ERROR ").trim().to_owned())
-            }
-            answer => Ok(Rc::new(answer?)),
-        };
+        let answer =
+            match self.commands().secret_get(&SecretName::Id(uri.to_owned()), SecretRevision::Tracked) {
+                Err(CommandError::Refused { stderr, .. })
+                    if stderr.contains("permission denied") || stderr.contains("not found") =>
+                {
+                    Err(stderr.trim_start_matches("ERROR ").trim().to_owned())
+                }
+                answer => Ok(Rc::new(answer?)),
+            };
         self.answers.borrow_mut().secrets.insert(uri.to_owned(), answer.clone());
         Ok(answer)
     }

@@ -263,7 +263,7 @@ impl Waiters {
         let path = parsed(path)?;
         let dispatch = &self.endpoint.dispatch;
         let own = &dispatch.context.unit;
-        let mut before = dispatch.model.commands().planned_units()?;
+        let mut before = dispatch.model.commands().goal_state()?.planned_units();
         before.retain(|unit| unit.application() == own.application() && unit < own);
         before.sort();
         let relation = self.relation()?;

@@ -17,6 +17,7 @@ mod readme;
 mod requests;
 mod scrape_jobs;
 mod tidy;
+mod typed_commands;
 mod unit_tools;
 mod upgrade;
 mod waiters;

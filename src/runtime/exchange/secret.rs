@@ -25,6 +25,7 @@ use std::collections::BTreeMap;
 use charms_reactive_core::RelationId;
 use charms_reactive_core::digest::digest;
 use charms_reactive_core::json;
+use charms_reactive_hookcmd::commands::{SecretOptions, SecretOwner};
 use charms_reactive_hookcmd::{CommandError, Commands as _};
 use serde_json::{Map, Value};
 
@@ -225,7 +226,7 @@ pub(crate) fn commit(dispatch: &Dispatch, plan: &Plan) -> Result<(), DispatchErr
         let (Some(content), Some((relation, id))) = (content, name.split_once('/')) else { continue };
         let (Ok(relation), Ok(id)) = (RelationId::parse(relation), RequestId::parse(id)) else { continue };
         let uri = add(dispatch, content)?;
-        dispatch.model.commands().secret_grant(&uri, &relation)?;
+        dispatch.model.commands().secret_grant(&uri, &relation, None)?;
         let known = KnownSecret { uri: uri.clone(), digest: digest_of(content) };
         dispatch.memory.borrow_mut().secrets.insert(name.clone(), known);
         let key = id.request_key();
@@ -248,7 +249,8 @@ fn add(dispatch: &Dispatch, content: &BTreeMap<String, String>) -> Result<String
         FileEffect::Write { content: text.clone().into_bytes(), mode: 0o600 }.apply(&path)?;
         files.insert(key.clone(), path);
     }
-    let uri = dispatch.model.commands().secret_add(&files);
+    let options = SecretOptions { owner: Some(SecretOwner::Unit), ..SecretOptions::default() };
+    let uri = dispatch.model.commands().secret_add(&options, &files);
     for path in files.values() {
         FileEffect::Remove.apply(path)?;
     }
@@ -257,7 +259,7 @@ fn add(dispatch: &Dispatch, content: &BTreeMap<String, String>) -> Result<String
 
 /// Removes a secret; one that is not there any more is fine.
 fn remove(dispatch: &Dispatch, uri: &str) -> Result<(), CommandError> {
-    match dispatch.model.commands().secret_remove(uri) {
+    match dispatch.model.commands().secret_remove(uri, None) {
         Err(CommandError::Refused { stderr, .. }) if stderr.contains("not found") => Ok(()),
         result => result,
     }

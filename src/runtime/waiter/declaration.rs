@@ -99,7 +99,7 @@ impl<'a> Declaration<'a> {
             let number = match number {
                 Number::Given(number) => number.min(NUMBER_MAX),
                 Number::Planned => {
-                    let planned = dispatch.model.commands().planned_units()?;
+                    let planned = dispatch.model.commands().goal_state()?.planned_units();
                     let own = dispatch.context.unit.application();
                     let count = planned.iter().filter(|unit| unit.application() == own).count();
                     u32::try_from(count).unwrap_or(NUMBER_MAX)
