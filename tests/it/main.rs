@@ -18,6 +18,7 @@ mod requests;
 mod scrape_jobs;
 mod tidy;
 mod typed_commands;
+mod unit;
 mod unit_tools;
 mod upgrade;
 mod waiters;
