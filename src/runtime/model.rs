@@ -40,6 +40,7 @@ struct Answers {
     resources: BTreeMap<String, PathBuf>,
     goal: Option<Rc<GoalState>>,
     credential: Option<Rc<CloudSpec>>,
+    state: Option<BTreeMap<String, String>>,
     models: BTreeMap<RelationId, String>,
 }
 
@@ -97,6 +98,19 @@ impl Model {
         }
         answers.secrets.retain(|_, secret| !secret.is_planned);
         Self { unit: self.unit.clone(), commands: self.commands.clone(), answers: RefCell::new(answers) }
+    }
+
+    /// The state of the unit as the dispatch before left it, loaded once.
+    pub(crate) fn state<E>(
+        &self,
+        load: impl FnOnce() -> Result<BTreeMap<String, String>, E>,
+    ) -> Result<BTreeMap<String, String>, E> {
+        if let Some(known) = &self.answers.borrow().state {
+            return Ok(known.clone());
+        }
+        let state = load()?;
+        self.answers.borrow_mut().state = Some(state.clone());
+        Ok(state)
     }
 
     /// The way to Juju.

@@ -179,6 +179,11 @@ impl Stalled {
         self.before.borrow().contains_key(&handler.key)
     }
 
+    /// What the handler met in the dispatch before.
+    pub(crate) fn obstacle_before(&self, handler: &Handler) -> Option<String> {
+        self.before.borrow().get(&handler.key).map(|record| record.message.clone())
+    }
+
     /// Whether any handler is to be tried again.
     pub(crate) fn is_any_due(&self) -> bool {
         !self.before.borrow().is_empty()

@@ -87,14 +87,16 @@ pub fn dispatch(
     commands: impl HookCommands + 'static,
     context: Context,
 ) -> Result<(), DispatchError> {
+    let mut context = context;
     let mut model = Model::new(context.unit.clone(), Box::new(commands));
     let mut stalled = Stalled::default();
     let (dispatch, result) = loop {
-        let (dispatch, result) = attempt(app, context.clone(), model, stalled);
+        let (dispatch, result) = attempt(app, context, model, stalled);
         // Nothing was done yet: it begins again, without the handler that cannot go on.
         let Some(now) = dispatch.stalled.with_met().filter(|_| result.is_err()) else {
             break (dispatch, result);
         };
+        context = dispatch.context.clone();
         model = dispatch.model.again();
         stalled = Stalled::without(now);
     };

@@ -68,7 +68,8 @@ pub(crate) struct State {
 impl State {
     /// Reads the state and fills `dispatch` with it.
     pub(crate) fn load(store: Store, dispatch: &Dispatch) -> Result<Self, DispatchError> {
-        let saved = store.load(&mut *dispatch.model.commands(), &dispatch.context.charm_dir)?;
+        let load = || store.load(&mut *dispatch.model.commands(), &dispatch.context.charm_dir);
+        let saved = dispatch.model.state(load)?;
         let names: Vec<String> = saved.get(FLAGS).map_or_else(Vec::new, |text| parsed(FLAGS, text));
         *dispatch.flags.borrow_mut() = charms_reactive_core::FlagSet::from_saved(names);
         let mut texts: BTreeMap<RelationId, BTreeMap<usize, &str>> = BTreeMap::new();
