@@ -112,7 +112,7 @@ impl std::fmt::Display for Explained {
         let hooks = self.hooks.iter().map(|hook| format!("`{hook}`")).collect::<Vec<_>>().join(" or ");
         match (self.would_run, self.hooks.is_empty()) {
             (true, _) if self.obstacle.is_some() => {
-                writeln!(f, "  would run in the next hook, whichever it is")?
+                writeln!(f, "  would run in the next hook, whichever it is")?;
             }
             (true, true) => writeln!(f, "  would run in the next hook")?,
             (true, false) => writeln!(f, "  would run in this hook")?,

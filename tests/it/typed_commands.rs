@@ -139,6 +139,27 @@ fn every_command_has_a_method_and_the_simulator_serves_it() {
 }
 
 #[test]
+fn the_guide_names_every_command_and_its_methods() {
+    let guide = include_str!("../../docs/juju.md");
+    let methods = include_str!("../../src/hookcmd/commands.rs");
+    let (_, table) = guide.split_once("## Every hook command").expect("the last part of the page");
+    let names =
+        |cell: &str| -> Vec<String> { cell.split('`').skip(1).step_by(2).map(str::to_owned).collect() };
+    let mut told = Vec::new();
+    for row in table.lines().filter(|line| line.starts_with("| `")) {
+        let cells: Vec<&str> = row.split(" | ").collect();
+        told.extend(names(cells[0]));
+        let of_row = names(cells[1]);
+        assert!(!of_row.is_empty(), "{row}");
+        for method in of_row {
+            assert!(methods.contains(&format!("    fn {method}(")), "{method}");
+        }
+    }
+    told.sort();
+    assert_eq!(told, COMMANDS.iter().map(|command| command.name).collect::<Vec<_>>());
+}
+
+#[test]
 fn answers_have_their_types() {
     let [machine, kubernetes, ..] = expected();
     for line in [

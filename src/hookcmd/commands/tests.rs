@@ -1,3 +1,5 @@
+//! What is told of commands that are not there.
+
 use super::*;
 
 /// Juju 4 as Rust's own way to start programs tells of it.
