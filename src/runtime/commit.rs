@@ -114,7 +114,7 @@ fn commit_unheld(dispatch: &Dispatch, plan: &Plan, state: &State) -> Result<bool
     // Without a new status, the one of before: a dispatch that failed may have shown another.  But what
     // Juju itself has just shown stays.
     let status = plan.status().cloned().or_else(|| state.status().filter(|_| !shown.is_by_juju()));
-    let status = dispatch.stalled.shown(status);
+    let status = dispatch.stalled.shown(status, shown.is_by_juju());
     if let Some(status) = status {
         has_shown |= shown.show_unit(&mut **dispatch.model.commands(), &status)?;
     }

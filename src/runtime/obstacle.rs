@@ -210,15 +210,17 @@ impl Stalled {
     /// What the unit shows in place of `status`: the most severe obstacle.
     ///
     /// With the last obstacle out of the way it shows what it would without: `status`, else that nobody need
-    /// act.
-    pub(crate) fn shown(&self, status: Option<Status>) -> Option<Status> {
+    /// act, unless Juju itself has just shown something.
+    pub(crate) fn shown(&self, status: Option<Status>, is_by_juju: bool) -> Option<Status> {
         // Of equals the last, as for statuses.
         let statuses = self.now.values().map(|stalled| &stalled.status);
         let worst = statuses.max_by_key(|status| status.status);
         match (worst, status) {
             (Some(worst), Some(status)) if worst.status < status.status => Some(status),
             (Some(worst), _) => Some(worst.clone()),
-            (None, None) if self.is_any_due() && self.is_tried.get() => Some(Active("").into()),
+            (None, None) if self.is_any_due() && self.is_tried.get() && !is_by_juju => {
+                Some(Active("").into())
+            }
             (None, status) => status,
         }
     }

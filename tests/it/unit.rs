@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use charms_reactive::charm::{ActionKey, FromConfig, FromParameters, ValueError, typed_value};
 use charms_reactive::prelude::*;
 use charms_reactive::{Endpoint, EndpointKey, EndpointName, Metadata, OptionKind, OptionSpec, Role};
-use charms_reactive_testkit::{Deployment, InProcess, Sim, in_process};
+use charms_reactive_testkit::{Deployment, InProcess, Sim, Verdict, every_command, in_process};
 use serde_json::{Map, Value, json};
 
 pub(crate) const READY: Flag = Flag::new("web.ready");
@@ -138,6 +138,24 @@ fn a_resource_that_is_missing_blocks_until_it_is_attached() {
     assert_eq!(shown(&sim, "web/0"), "active serving");
     assert_eq!(std::fs::read_to_string(folder.join("installed")).expect("written"), "an image");
     assert!(!sim.unit_state("web/0").expect("a unit").contains_key("stalled"));
+}
+
+#[test]
+fn a_fault_at_any_command_changes_nothing_of_it() {
+    let new = || sim();
+    let scenario = |sim: &mut Sim| {
+        sim.deploy("web", in_process(with_two).metadata(RESOURCE), 1).expect("deployed");
+        settle(sim);
+        sim.set_trust("web", true).expect("trusted");
+        settle(sim);
+        sim.attach_resource("web", "image", "an image").expect("attached");
+        settle(sim);
+    };
+    for fault in [Verdict::Kill, Verdict::refuse("connection is shut down")] {
+        let covered = every_command(&fault, new, scenario);
+        let covered = covered.unwrap_or_else(|broken| panic!("{broken}\n{}", broken.transcript));
+        assert!(covered.commands > 30, "{}", covered.commands);
+    }
 }
 
 /// Two things are missing, and a third handler is fine.
