@@ -169,7 +169,7 @@ fn a_secret_of_ours_is_granted_changed_taken_back_and_removed() {
     let id = databag.text("secret").expect("published").to_owned();
     assert_eq!(id.len(), "secret:".len() + 20, "{id}");
     assert_eq!(sim.unit_state("mysql/0").expect("a unit")["charm/secret"], id);
-    assert_eq!(sim.operator().secrets(), [id.clone()]);
+    assert_eq!(sim.operator().secrets(), std::slice::from_ref(&id));
     assert_eq!(shown(&sim, "web/0"), "active logs in with hunter2");
     sim.update_status("mysql/0").expect("a unit");
     settle(&mut sim);

@@ -133,8 +133,8 @@ fn what_pods_are_to_be_is_kept_when_the_leader_says_it() {
         [1]
         $ k8s-raw-set --file - <<< 'containers: []'
         $ k8s-raw-get; k8s-spec-get
-        ERROR k8s spec for web not found
         version: 3
+        ERROR k8s spec for web not found
     "#]]
     .assert_eq(&ask(&mut sim, "web/0", &lines));
     expect![[r#"
