@@ -31,7 +31,7 @@
 
 pub use charms_reactive_core::{
     ApplicationName, Databag, EndpointName, EndpointSpec, Flag, HookEvent, Metadata, OptionKind, OptionSpec,
-    RelationEvent, RelationId, Role, UnitName, WorkloadStatus,
+    RelationEvent, RelationId, Role, SecretEvent, StorageEvent, UnitName, WorkloadStatus,
 };
 pub use charms_reactive_hookcmd as hookcmd;
 pub use charms_reactive_macros::charm;

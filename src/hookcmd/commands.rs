@@ -1,39 +1,36 @@
 //! Hook commands with types: one method per command line that a charm needs.
+//!
+//! One trait is the list of them all; what they take and give is in the rooms of its folder, one noun each.
+
+mod cloud;
+mod goal;
+mod legacy;
+mod network;
+mod secret;
+mod status;
+mod storage;
+mod text;
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::PathBuf;
 
 use charms_reactive_core::{ApplicationName, Databag, EndpointName, RelationId, UnitName, WorkloadStatus};
 use serde_json::{Map, Value};
 
+use crate::program::HookCommand;
 use crate::{Answer, CommandError, HookCommands, Request};
+use text::{clipped, json_bytes, one_line, parse_names, printable, with_text};
 
-/// How severe a message in Juju's log is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogLevel {
-    /// For the author of the framework.
-    Trace,
-    /// For the author of the charm.
-    Debug,
-    /// For the operator.
-    Info,
-    /// Something the operator should look at.
-    Warning,
-    /// The hook failed.
-    Error,
-}
-
-impl LogLevel {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Trace => "TRACE",
-            Self::Debug => "DEBUG",
-            Self::Info => "INFO",
-            Self::Warning => "WARNING",
-            Self::Error => "ERROR",
-        }
-    }
-}
+pub use cloud::{CloudCredential, CloudSpec};
+pub use goal::{Goal, GoalState, RelationGoal};
+pub use legacy::{PayloadStatus, PodSpec};
+pub use network::{BindAddress, InterfaceAddress, Network, OpenedPort, UnitAddress};
+pub use secret::{
+    Rotation, SecretAccess, SecretInfo, SecretName, SecretOptions, SecretOwner, SecretReader, SecretRevision,
+};
+pub use status::{ApplicationStatus, LogLevel, ShownStatus};
+pub use storage::{Storage, StorageKind};
 
 /// Whose databag is meant.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,16 +41,14 @@ pub enum Party {
     Application(ApplicationName),
 }
 
-/// Arguments longer than this are cut: one argument of a program may have 128 KiB on Linux.
-const ARG_BYTES_MAX: usize = 100_000;
-
-/// Every hook command the framework uses, on top of any backend.
+/// Every hook command of Juju, on top of any backend.
 ///
 /// # Errors
 ///
-/// All methods give [`CommandError::Start`] when the backend cannot run the command,
-/// [`CommandError::Refused`] when it ran and did not end with code 0, and those that answer
-/// something, [`CommandError::Answer`] when it is not the JSON that Juju documents.
+/// All methods give [`CommandError::Missing`] for a command that this Juju does not have,
+/// [`CommandError::Start`] when the backend cannot run it otherwise, [`CommandError::Refused`] when it ran
+/// and did not end with code 0, and those that answer something, [`CommandError::Answer`] when it is not
+/// what Juju documents.
 ///
 /// # Source
 ///
@@ -146,50 +141,152 @@ pub trait Commands: HookCommands {
         self.run(&pairs.fold(request, Request::arg))
     }
 
-    /// The units that our application is to have: those that are there or coming, less those that go.
-    fn planned_units(&mut self) -> Result<Vec<UnitName>, CommandError> {
+    /// The model that the other side of a relation is in, by its UUID.  Juju has this from 3.6.2 on.
+    fn relation_model_get(&mut self, relation: &RelationId) -> Result<String, CommandError> {
         #[derive(serde::Deserialize)]
-        struct Goal {
-            #[serde(default)]
-            units: BTreeMap<UnitName, Unit>,
+        struct Model {
+            uuid: String,
         }
-        #[derive(serde::Deserialize)]
-        struct Unit {
-            #[serde(default)]
-            status: String,
-        }
-        let goal: Goal = self.json(&Request::new("goal-state", ["--format=json"]))?;
-        let stays = goal.units.into_iter().filter(|(_, unit)| unit.status != "dying");
-        Ok(stays.map(|(name, _)| name).collect())
+        let request = Request::new("relation-model-get", ["--format=json", "-r"]).arg(relation.to_string());
+        Ok(self.json::<Model>(&request)?.uuid)
     }
 
-    /// Makes a secret of this unit, each key with the content of a file; gives its URI.
-    fn secret_add(&mut self, files: &BTreeMap<String, PathBuf>) -> Result<String, CommandError> {
-        let request = Request::new("secret-add", ["--owner", "unit"]);
-        let pairs = files.iter().map(|(key, path)| format!("{key}#file={}", path.display()));
-        let answer = self.checked(&pairs.fold(request, Request::arg))?;
-        Ok(String::from_utf8_lossy(&answer.stdout).trim().to_owned())
+    /// The units and relations that are there or coming, and how they are.
+    fn goal_state(&mut self) -> Result<GoalState, CommandError> {
+        let answer: goal::Answered = self.json(&Request::new("goal-state", ["--format=json"]))?;
+        Ok(answer.sorted())
     }
 
-    /// Lets the other side of a relation read a secret.
-    fn secret_grant(&mut self, uri: &str, relation: &RelationId) -> Result<(), CommandError> {
-        self.run(&Request::new("secret-grant", [uri, "-r"]).arg(relation.to_string()))
+    /// The cloud and a credential for it.  Only applications with trust are told.
+    fn credential_get(&mut self) -> Result<CloudSpec, CommandError> {
+        self.json(&Request::new("credential-get", ["--format=json"]))
+    }
+
+    /// How this unit is reached over an endpoint or an extra binding, and over one relation of it.
+    fn network_get(&mut self, binding: &str, relation: Option<&RelationId>) -> Result<Network, CommandError> {
+        let request = Request::new("network-get", ["--format=json", binding]);
+        self.json(&match relation {
+            Some(relation) => request.arg("-r").arg(relation.to_string()),
+            None => request,
+        })
+    }
+
+    /// An address of this unit.  Deprecated by Juju in favour of `network-get`.
+    fn unit_get(&mut self, address: UnitAddress) -> Result<String, CommandError> {
+        self.json(&Request::new("unit-get", ["--format=json", address.as_str()]))
+    }
+
+    /// The ids of the storage that is attached to this unit, for example `data/0`; of one name, or of all.
+    fn storage_list(&mut self, name: Option<&str>) -> Result<Vec<String>, CommandError> {
+        let request = Request::new("storage-list", ["--format=json"]);
+        self.text_list(&name.into_iter().fold(request, Request::arg))
+    }
+
+    /// What a storage instance is, and where.
+    fn storage_get(&mut self, id: &str) -> Result<Storage, CommandError> {
+        let request = Request::new("storage-get", ["--format=json", "-s", id]);
+        let storage::Attributes { kind, location } = self.json(&request)?;
+        Ok(Storage { id: id.to_owned(), kind, location })
+    }
+
+    /// Asks for more instances of a storage, at the end of the hook.
+    fn storage_add(&mut self, name: &str, count: u32) -> Result<(), CommandError> {
+        self.run(&Request::new("storage-add", []).arg(format!("{name}={count}")))
+    }
+
+    /// The file that an operator gave for a resource; brought from the controller when it is new.
+    fn resource_get(&mut self, name: &str) -> Result<PathBuf, CommandError> {
+        // It has no formats, and no end of a line.
+        Ok(PathBuf::from(self.text(&Request::new("resource-get", [name]))?))
+    }
+
+    /// Makes a secret, at the end of the hook, each key with the content of a file; gives its URI.
+    ///
+    /// Files, because arguments can be seen by everybody on the machine.
+    fn secret_add(
+        &mut self,
+        options: &SecretOptions,
+        files: &BTreeMap<String, PathBuf>,
+    ) -> Result<String, CommandError> {
+        self.text(&options.say_in(Request::new("secret-add", []), files))
+    }
+
+    /// Changes a secret of ours, at the end of the hook; other content is a new revision.
+    fn secret_set(
+        &mut self,
+        id: &str,
+        options: &SecretOptions,
+        files: &BTreeMap<String, PathBuf>,
+    ) -> Result<(), CommandError> {
+        self.run(&options.say_in(Request::new("secret-set", [id]), files))
     }
 
     /// What is in a secret.
-    fn secret_get(&mut self, uri: &str) -> Result<BTreeMap<String, String>, CommandError> {
-        self.json(&Request::new("secret-get", [uri, "--format=json"]))
+    fn secret_get(
+        &mut self,
+        secret: &SecretName,
+        revision: SecretRevision,
+    ) -> Result<BTreeMap<String, String>, CommandError> {
+        let request = secret.name_in(Request::new("secret-get", []));
+        self.json(&revision.ask_in(request).arg("--format=json"))
     }
 
-    /// Removes a secret of this unit.
-    fn secret_remove(&mut self, uri: &str) -> Result<(), CommandError> {
-        self.run(&Request::new("secret-remove", [uri]))
+    /// What is known of a secret of ours.
+    fn secret_info_get(&mut self, secret: &SecretName) -> Result<SecretInfo, CommandError> {
+        let request = secret.name_in(Request::new("secret-info-get", [])).arg("--format=json");
+        let infos: BTreeMap<String, SecretInfo> = self.json(&request)?;
+        let first = infos.into_iter().next();
+        let (id, info) = first.ok_or_else(|| wrong_answer(&request, "a map of one secret is empty"))?;
+        Ok(SecretInfo { id, ..info })
+    }
+
+    /// The ids of the secrets of this unit and of its application, without `secret:` before them.
+    fn secret_ids(&mut self) -> Result<Vec<String>, CommandError> {
+        self.text_list(&Request::new("secret-ids", ["--format=json"]))
+    }
+
+    /// Lets the other side of a relation read a secret, at the end of the hook: all of it, or one unit.
+    fn secret_grant(
+        &mut self,
+        id: &str,
+        relation: &RelationId,
+        unit: Option<&UnitName>,
+    ) -> Result<(), CommandError> {
+        let request = Request::new("secret-grant", [id, "-r"]).arg(relation.to_string());
+        self.run(&match unit {
+            Some(unit) => request.arg("--unit").arg(unit.to_string()),
+            None => request,
+        })
+    }
+
+    /// Takes a right to read a secret back, at the end of the hook.
+    fn secret_revoke(&mut self, id: &str, reader: &SecretReader) -> Result<(), CommandError> {
+        let (flag, name) = match reader {
+            SecretReader::Relation(relation) => ("-r", relation.to_string()),
+            SecretReader::Application(application) => ("--app", application.to_string()),
+            SecretReader::Unit(unit) => ("--unit", unit.to_string()),
+        };
+        self.run(&Request::new("secret-revoke", [id, flag]).arg(name))
+    }
+
+    /// Removes a secret of ours, at the end of the hook: one revision, or all of it.
+    fn secret_remove(&mut self, id: &str, revision: Option<u32>) -> Result<(), CommandError> {
+        let request = Request::new("secret-remove", [id]);
+        self.run(&match revision {
+            Some(revision) => request.arg("--revision").arg(revision.to_string()),
+            None => request,
+        })
     }
 
     /// Everything in the unit's state.
     fn state_get(&mut self) -> Result<BTreeMap<String, String>, CommandError> {
         let request = Request::new("state-get", ["--format=json"]);
         Ok(self.json::<Option<BTreeMap<String, String>>>(&request)?.unwrap_or_default())
+    }
+
+    /// One text of the unit's state.
+    fn state_get_key(&mut self, key: &str) -> Result<Option<String>, CommandError> {
+        self.json(&Request::new("state-get", ["--format=json", key]))
     }
 
     /// Writes `changes` into the unit's state, at the end of the hook.
@@ -200,6 +297,17 @@ pub trait Commands: HookCommands {
     /// Removes a key of the unit's state, at the end of the hook.
     fn state_delete(&mut self, key: &str) -> Result<(), CommandError> {
         self.run(&Request::new("state-delete", [key]))
+    }
+
+    /// The status that is shown of this unit.
+    fn status_get(&mut self) -> Result<ShownStatus, CommandError> {
+        self.json(&Request::new("status-get", ["--format=json", "--include-data"]))
+    }
+
+    /// The statuses that are shown of the application and of its units; only the leader may ask.
+    fn application_status_get(&mut self) -> Result<ApplicationStatus, CommandError> {
+        let flags = ["--format=json", "--include-data", "--application"];
+        Ok(self.json::<status::OfApplication>(&Request::new("status-get", flags))?.status)
     }
 
     /// Shows a workload status, at once.
@@ -231,19 +339,31 @@ pub trait Commands: HookCommands {
         Ok(())
     }
 
-    /// Opens a port, for example `9090/tcp`.
-    fn open_port(&mut self, port: &str) -> Result<(), CommandError> {
-        self.run(&Request::new("open-port", [port]))
+    /// Has the machine restarted when this hook has ended well.
+    fn juju_reboot(&mut self) -> Result<(), CommandError> {
+        self.run(&Request::new("juju-reboot", []))
     }
 
-    /// Closes a port, for example `9090/tcp`.
-    fn close_port(&mut self, port: &str) -> Result<(), CommandError> {
-        self.run(&Request::new("close-port", [port]))
+    /// Has the machine restarted now: this process is killed, and the hook is run again afterwards.
+    fn juju_reboot_now(&mut self) -> Result<(), CommandError> {
+        self.run(&Request::new("juju-reboot", ["--now"]))
     }
 
-    /// The open ports of the unit, for example `9090/tcp`.
-    fn opened_ports(&mut self) -> Result<Vec<String>, CommandError> {
-        self.text_list(&Request::new("opened-ports", ["--format=json"]))
+    /// Opens a port, at the end of the hook: `9090/tcp`, `8000-8100/udp`, `icmp`; for some endpoints, or,
+    /// when none is given, for all.
+    fn open_port(&mut self, port: &str, endpoints: &[EndpointName]) -> Result<(), CommandError> {
+        self.run(&for_endpoints(Request::new("open-port", [port]), endpoints))
+    }
+
+    /// Closes a port, at the end of the hook; for some endpoints, or, when none is given, for all.
+    fn close_port(&mut self, port: &str, endpoints: &[EndpointName]) -> Result<(), CommandError> {
+        self.run(&for_endpoints(Request::new("close-port", [port]), endpoints))
+    }
+
+    /// The open ports of the unit, and the endpoints they are open for.
+    fn opened_ports(&mut self) -> Result<Vec<OpenedPort>, CommandError> {
+        let request = Request::new("opened-ports", ["--format=json", "--endpoints"]);
+        parse_names(&self.text_list(&request)?, &request, OpenedPort::parse)
     }
 
     /// The parameters of the running action.
@@ -270,6 +390,72 @@ pub trait Commands: HookCommands {
         self.run(&with_text(Request::new("action-log", []), &[clipped(message)]))
     }
 
+    /// Registers a payload, at once.  Juju 4 has none.
+    fn payload_register(
+        &mut self,
+        kind: &str,
+        class: &str,
+        id: &str,
+        labels: &[&str],
+    ) -> Result<(), CommandError> {
+        let request = Request::new("payload-register", [kind, class, id]);
+        self.run(&labels.iter().copied().fold(request, Request::arg))
+    }
+
+    /// Forgets a payload, at once.  Juju 4 has none.
+    fn payload_unregister(&mut self, class: &str, id: &str) -> Result<(), CommandError> {
+        self.run(&Request::new("payload-unregister", [class, id]))
+    }
+
+    /// Says how a payload is, at once.  Juju 4 has none.
+    fn payload_status_set(
+        &mut self,
+        class: &str,
+        id: &str,
+        status: PayloadStatus,
+    ) -> Result<(), CommandError> {
+        self.run(&Request::new("payload-status-set", [class, id, status.as_str()]))
+    }
+
+    /// Gives metrics, in `collect-metrics` only.  Juju 4 has none.
+    fn add_metric(
+        &mut self,
+        metrics: &BTreeMap<String, String>,
+        labels: &BTreeMap<String, String>,
+    ) -> Result<(), CommandError> {
+        let pairs =
+            |map: &BTreeMap<String, String>| map.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>();
+        let mut request = Request::new("add-metric", []);
+        if !labels.is_empty() {
+            request = request.arg("-l").arg(pairs(labels).join(","));
+        }
+        self.run(&pairs(metrics).into_iter().fold(request, Request::arg))
+    }
+
+    /// The specification of a Kubernetes application whose charm runs in a pod of its own, YAML.  Juju 4 has
+    /// no such charms.
+    fn pod_spec_get(&mut self, kind: PodSpec) -> Result<Option<String>, CommandError> {
+        let name = match kind {
+            PodSpec::Juju => "k8s-spec-get",
+            PodSpec::Old => "pod-spec-get",
+            PodSpec::Raw => "k8s-raw-get",
+        };
+        match self.text(&Request::new(name, [])) {
+            Err(error) if error.is_not_found() => Ok(None),
+            answer => answer.map(Some),
+        }
+    }
+
+    /// Sets such a specification, YAML, at the end of the hook; only the leader may.
+    fn pod_spec_set(&mut self, kind: PodSpec, yaml: &str) -> Result<(), CommandError> {
+        let name = match kind {
+            PodSpec::Juju => "k8s-spec-set",
+            PodSpec::Old => "pod-spec-set",
+            PodSpec::Raw => "k8s-raw-set",
+        };
+        self.run(&Request::new(name, ["--file", "-"]).stdin(yaml))
+    }
+
     /// Runs a command that answers nothing.
     fn run(&mut self, request: &Request) -> Result<(), CommandError> {
         self.checked(request).map(drop)
@@ -277,7 +463,7 @@ pub trait Commands: HookCommands {
 
     /// Runs a command and takes its answer if it ended well.
     fn checked(&mut self, request: &Request) -> Result<Answer, CommandError> {
-        let answer = self.call(request)?;
+        let answer = self.call(request).map_err(|error| missing_or(error, request.name))?;
         if answer.code == 0 {
             return Ok(answer);
         }
@@ -293,6 +479,13 @@ pub trait Commands: HookCommands {
             .map_err(|source| CommandError::Answer { command: request.to_string(), source })
     }
 
+    /// Runs a command that answers a text, in no format.
+    fn text(&mut self, request: &Request) -> Result<String, CommandError> {
+        let answer = self.checked(request)?;
+        let text = String::from_utf8(answer.stdout).map_err(|error| wrong_answer(request, error))?;
+        Ok(text.trim_end_matches('\n').to_owned())
+    }
+
     /// Runs a command that answers a list of texts; null is an empty one.
     fn text_list(&mut self, request: &Request) -> Result<Vec<String>, CommandError> {
         Ok(self.json::<Option<Vec<String>>>(request)?.unwrap_or_default())
@@ -301,51 +494,30 @@ pub trait Commands: HookCommands {
 
 impl<T: HookCommands + ?Sized> Commands for T {}
 
-/// `request` with positional texts; `--` comes before them only where one could be taken for a flag.
-fn with_text(request: Request, texts: &[&str]) -> Request {
-    let is_like_flag = texts.iter().any(|text| text.starts_with('-'));
-    let request = if is_like_flag { request.arg("--") } else { request };
-    texts.iter().fold(request, |request, text| request.arg(printable(text)))
-}
-
-/// How long a status may be: `juju status` shows one line.
-const STATUS_CHARS_MAX: usize = 500;
-
-/// A text on one line, of a length that can be read.
-fn one_line(text: &str) -> String {
-    let parts = text.split(['\n', '\r']).map(str::trim).filter(|part| !part.is_empty());
-    let line = parts.collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(STATUS_CHARS_MAX) {
-        Some((end, _)) => format!("{}...", &line[..end]),
-        None => line,
+/// A command that could not be started because this Juju does not have it is told as that.
+fn missing_or(error: CommandError, name: &str) -> CommandError {
+    match (error, HookCommand::find(name).and_then(HookCommand::releases)) {
+        (CommandError::Start { command, source }, Some(releases))
+            if source.kind() == io::ErrorKind::NotFound =>
+        {
+            CommandError::Missing { command, releases }
+        }
+        (error, _) => error,
     }
 }
 
-/// A text without control characters: no program takes a NUL as part of an argument, and no terminal
-/// should be told what to do by a databag.
-fn printable(text: &str) -> String {
-    let is_wanted = |character: char| !character.is_control() || matches!(character, '\n' | '\t');
-    text.chars().map(|character| if is_wanted(character) { character } else { '\u{fffd}' }).collect()
+fn wrong_answer(request: &Request, error: impl std::fmt::Display) -> CommandError {
+    CommandError::Answer { command: request.to_string(), source: serde::de::Error::custom(error) }
 }
 
-/// The first part of `text` that fits into one argument, cut between characters.
-fn clipped(text: &str) -> &str {
-    &text[..text.floor_char_boundary(ARG_BYTES_MAX)]
+/// The same command line for these endpoints; for all, when there are none.
+fn for_endpoints(request: Request, endpoints: &[EndpointName]) -> Request {
+    if endpoints.is_empty() {
+        return request;
+    }
+    let names: Vec<&str> = endpoints.iter().map(EndpointName::as_str).collect();
+    request.arg("--endpoints").arg(names.join(","))
 }
 
-fn json_bytes(map: &BTreeMap<String, String>) -> Vec<u8> {
-    serde_json::to_vec(map).expect("a map of texts is JSON")
-}
-
-/// Parses each text of a list, as the answer of `request`.
-fn parse_names<T, E: std::fmt::Display>(
-    texts: &[String],
-    request: &Request,
-    parse: impl Fn(&str) -> Result<T, E>,
-) -> Result<Vec<T>, CommandError> {
-    let wrong = |error: E| CommandError::Answer {
-        command: request.to_string(),
-        source: serde::de::Error::custom(error),
-    };
-    texts.iter().map(|text| parse(text).map_err(wrong)).collect()
-}
+#[cfg(test)]
+mod tests;

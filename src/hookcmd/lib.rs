@@ -94,6 +94,14 @@ pub enum CommandError {
         /// Why.
         source: io::Error,
     },
+    /// This Juju does not have the command.
+    #[error("this Juju has no hook command `{command}`, expected {releases}")]
+    Missing {
+        /// The name of the command.
+        command: String,
+        /// Which releases have it, in words.
+        releases: &'static str,
+    },
     /// The connection to the unit agent broke while the command was under way: it may have run.
     #[error("cannot tell whether `{command}` was run")]
     Unanswered {
@@ -131,6 +139,20 @@ impl CommandError {
     pub fn is_nothing_there(&self) -> bool {
         let is_settings = matches!(self, Self::Refused { stderr, .. } if stderr.to_lowercase().contains("settings not found"));
         is_settings || self.is_relation_not_found()
+    }
+
+    /// Whether Juju said that this unit may not.
+    ///
+    /// # Source
+    ///
+    /// `juju/juju:apiserver/errors`: all facades use the same words.
+    pub fn is_permission_denied(&self) -> bool {
+        matches!(self, Self::Refused { stderr, .. } if stderr.contains("permission denied"))
+    }
+
+    /// Whether Juju said that there is no such thing: a secret, a resource.
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Self::Refused { stderr, .. } if stderr.contains("not found"))
     }
 
     /// Whether Juju said that the relation is not there (any more).

@@ -42,6 +42,22 @@ impl HookCommand {
         Self { name, lines }
     }
 
+    /// The hook command of this name.
+    pub fn find(name: &str) -> Option<&'static Self> {
+        let index = COMMANDS.binary_search_by(|command| command.name.cmp(name)).ok()?;
+        Some(&COMMANDS[index])
+    }
+
+    /// Which releases of Juju have the command, in words; None for all of them.
+    pub fn releases(&self) -> Option<&'static str> {
+        match (self.name, &self.lines) {
+            ("relation-model-get", _) => Some("Juju 3.6.2 or newer"),
+            (_, lines) if *lines == SINCE_V3 => Some("Juju 3 or newer"),
+            (_, lines) if *lines == UNTIL_V3 => Some("Juju 3 or older"),
+            _ => None,
+        }
+    }
+
     /// Whether `line` has the command.
     pub fn is_in(&self, line: Line) -> bool {
         self.lines.contains(&line)
@@ -113,8 +129,7 @@ pub const COMMANDS: &[HookCommand] = &[
 /// The hook command that a program started as `argv0` is to be, whatever folder it lies in.
 pub fn command_name(argv0: &OsStr) -> Option<&'static str> {
     let name = Path::new(argv0).file_name()?.to_str()?;
-    let index = COMMANDS.binary_search_by(|command| command.name.cmp(name)).ok()?;
-    Some(COMMANDS[index].name)
+    Some(HookCommand::find(name)?.name)
 }
 
 /// Is the hook command `name` for the rest of this process, with its arguments, streams and environment.

@@ -177,6 +177,7 @@ pub struct App {
     pub(crate) store: Store,
     pub(crate) backend: Backend,
     pub(crate) has_programs: bool,
+    pub(crate) keeps_options: bool,
     pub(crate) import: Option<Rc<dyn Import>>,
 }
 
@@ -194,6 +195,7 @@ impl App {
             store: Store::default(),
             backend: Backend::default(),
             has_programs: false,
+            keeps_options: false,
             import: None,
         }
     }
@@ -258,6 +260,15 @@ impl App {
     #[must_use]
     pub fn external_handlers(mut self) -> Self {
         self.has_programs = true;
+        self
+    }
+
+    /// Keeps the values of the options, for [`Hook::config_before`].
+    ///
+    /// They are in the unit state then, passwords among them; without this, only their digests are.
+    #[must_use]
+    pub fn keep_options(mut self) -> Self {
+        self.keeps_options = true;
         self
     }
 

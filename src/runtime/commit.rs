@@ -5,6 +5,7 @@ use charms_reactive_hookcmd::{CommandError, Commands as _};
 use crate::dispatch::{Dispatch, DispatchError};
 use crate::exchange;
 use crate::plan::Plan;
+use crate::secret;
 use crate::shown::Shown;
 use crate::state::State;
 use crate::store::Unsaved;
@@ -27,8 +28,8 @@ impl Committed {
 /// Does everything that the dispatch planned, in an order that can be done again.
 ///
 /// First files, and what follows from them; then what Juju holds back until the dispatch ends well
-/// (secrets, relation data, ports, state); last what Juju does not hold back (statuses, the workload's version,
-/// settings of the leader, the action's result).
+/// (secrets, relation data, ports, storage, state); last what Juju does not hold back (statuses, the workload's
+/// version, settings of the leader, the action's result), and a restart of the machine, which waits for the end.
 ///
 /// Tells whether anything changed, and what has to be saved last of all.
 ///
@@ -46,7 +47,8 @@ pub(crate) fn commit(dispatch: &Dispatch, state: &State) -> Result<Committed, Di
         crate::dispatch::caught(&name, work)?;
     }
     exchange::commit_secrets(dispatch, &plan)?;
-    has_effects |= !plan.secrets.is_empty();
+    has_effects |= !plan.secrets.is_empty() || !plan.secret_deeds.is_empty();
+    secret::commit(dispatch, &mut plan)?;
     let next = state.next(dispatch, &plan);
     has_effects |= next != state.saved;
     for (relation, is_application, changes) in dispatch.model.unwritten() {
@@ -59,6 +61,10 @@ pub(crate) fn commit(dispatch: &Dispatch, state: &State) -> Result<Committed, Di
         }
     }
     commit_ports(dispatch, &plan)?;
+    for (name, count) in &plan.storage {
+        has_effects = true;
+        dispatch.model.commands().storage_add(name, *count)?;
+    }
     let context = &dispatch.context;
     let unsaved = state.store.save(
         &mut *dispatch.model.commands(),
@@ -77,16 +83,28 @@ fn commit_ports(dispatch: &Dispatch, plan: &Plan) -> Result<(), CommandError> {
     }
     let mut commands = dispatch.model.commands();
     let open = commands.opened_ports()?;
-    for (port, is_open) in &plan.ports {
-        // Juju lists ports with their protocol, and takes them without.
-        let listed = if port.contains('/') || port == "icmp" { port.clone() } else { format!("{port}/tcp") };
-        match (open.contains(&listed), is_open) {
-            (false, true) => commands.open_port(port)?,
-            (true, false) => commands.close_port(port)?,
+    for ((port, endpoint), is_open) in &plan.ports {
+        let listed = listed_port(port);
+        let opened = open.iter().find(|opened| opened.port == listed);
+        let has_all = opened.is_some_and(|opened| opened.is_open_for(endpoint.as_ref()));
+        let has_any = match endpoint {
+            None => opened.is_some(),
+            Some(_) => has_all,
+        };
+        let endpoints = endpoint.as_slice();
+        match is_open {
+            true if !has_all => commands.open_port(port, endpoints)?,
+            false if has_any => commands.close_port(port, endpoints)?,
             _ => {}
         }
     }
     Ok(())
+}
+
+/// A port as Juju lists it: with its protocol, which it takes without.
+fn listed_port(port: &str) -> String {
+    let port = port.to_lowercase();
+    if port.contains('/') || port == "icmp" { port } else { format!("{port}/tcp") }
 }
 
 /// What Juju shows at once, whatever becomes of the dispatch; tells whether there was any of it.
@@ -96,6 +114,7 @@ fn commit_unheld(dispatch: &Dispatch, plan: &Plan, state: &State) -> Result<bool
     // Without a new status, the one of before: a dispatch that failed may have shown another.  But what
     // Juju itself has just shown stays.
     let status = plan.status().cloned().or_else(|| state.status().filter(|_| !shown.is_by_juju()));
+    let status = dispatch.stalled.shown(status, shown.is_by_juju());
     if let Some(status) = status {
         has_shown |= shown.show_unit(&mut **dispatch.model.commands(), &status)?;
     }
@@ -115,6 +134,10 @@ fn commit_unheld(dispatch: &Dispatch, plan: &Plan, state: &State) -> Result<bool
     }
     if let Some(message) = &plan.failure {
         commands.action_fail(message)?;
+    }
+    if plan.is_reboot_due {
+        commands.juju_reboot()?;
+        has_shown = true;
     }
     Ok(has_shown)
 }

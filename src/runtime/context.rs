@@ -44,6 +44,16 @@ pub struct Context {
     pub remote_unit: Option<UnitName>,
     /// `JUJU_DEPARTING_UNIT`, in `-departed`: the remote unit, or this one when it leaves itself.
     pub departing_unit: Option<UnitName>,
+    /// `JUJU_STORAGE_ID`, in storage hooks: for example `data/0`.
+    pub storage_id: Option<String>,
+    /// `JUJU_SECRET_ID`, in secret hooks: `secret:ID`.
+    pub secret_id: Option<String>,
+    /// `JUJU_SECRET_LABEL`, in secret hooks: what this unit calls the secret, if anything.
+    pub secret_label: Option<String>,
+    /// `JUJU_SECRET_REVISION`, in `secret-remove` and `secret-expired`.
+    pub secret_revision: Option<u32>,
+    /// Whether the model is on Kubernetes: it has a `CLOUD_API_VERSION`, and the unit no machine.
+    pub is_kubernetes: bool,
     /// `JUJU_ACTION_UUID`, in actions.
     pub action_id: Option<String>,
     /// `CHARMS_REACTIVE_TRACE`, an absolute path: where to write what happened in this dispatch.
@@ -131,6 +141,11 @@ impl Context {
             remote_application: parsed("JUJU_REMOTE_APP", given("JUJU_REMOTE_APP"), ApplicationName::parse)?,
             remote_unit: parsed("JUJU_REMOTE_UNIT", given("JUJU_REMOTE_UNIT"), UnitName::parse)?,
             departing_unit: parsed("JUJU_DEPARTING_UNIT", given("JUJU_DEPARTING_UNIT"), UnitName::parse)?,
+            storage_id: given("JUJU_STORAGE_ID"),
+            secret_id: given("JUJU_SECRET_ID"),
+            secret_label: given("JUJU_SECRET_LABEL"),
+            secret_revision: given("JUJU_SECRET_REVISION").and_then(|text| text.parse().ok()),
+            is_kubernetes: given("CLOUD_API_VERSION").is_some() && given("JUJU_MACHINE_ID").is_none(),
             action_id: given("JUJU_ACTION_UUID"),
             trace: given("CHARMS_REACTIVE_TRACE").and_then(path_of),
             event,

@@ -7,7 +7,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
 use charms_reactive_core::{EndpointName, Flag, FlagSet, Metadata, RelationEvent, RelationId};
-use charms_reactive_hookcmd::{CommandError, HookCommands};
+use charms_reactive_hookcmd::CommandError;
+use serde_json::{Map, Value};
 
 use crate::context::Context;
 use crate::file::FileError;
@@ -16,6 +17,7 @@ use crate::import::{Import, Imported};
 use crate::interface::Manage;
 use crate::memory::{FilesRead, Memory};
 use crate::model::Model;
+use crate::obstacle::Stalled;
 use crate::plan::Plan;
 use crate::record::RelationRecord;
 use crate::store::StoreError;
@@ -111,6 +113,10 @@ pub(crate) struct Dispatch {
     pub(crate) managers: RefCell<Vec<(EndpointName, Rc<dyn Manage>)>>,
     /// The endpoints whose flags may have to change before the next handler runs.
     stale: RefCell<BTreeSet<EndpointName>>,
+    /// The handlers that met an obstacle.
+    pub(crate) stalled: Stalled,
+    /// The options as the last dispatch that ended well had them, where the charm keeps them.
+    pub(crate) options_before: RefCell<Option<Map<String, Value>>>,
     /// Every change of a flag, in order.
     pub(crate) journal: RefCell<Vec<Change>>,
     /// What is told of this dispatch.
@@ -128,9 +134,9 @@ pub(crate) struct Dispatch {
 }
 
 impl Dispatch {
-    pub(crate) fn new(context: Context, metadata: Rc<Metadata>, commands: Box<dyn HookCommands>) -> Self {
+    pub(crate) fn new(context: Context, metadata: Rc<Metadata>, model: Model) -> Self {
         Self {
-            model: Model::new(context.unit.clone(), commands),
+            model,
             recorder: Recorder::new(&context.event, context.trace.is_some()),
             context,
             metadata,
@@ -147,6 +153,8 @@ impl Dispatch {
             is_hook_phase: Cell::new(false),
             managers: RefCell::default(),
             stale: RefCell::default(),
+            stalled: Stalled::default(),
+            options_before: RefCell::default(),
             journal: RefCell::default(),
             is_retest_due: Cell::new(false),
             refreshed: RefCell::default(),

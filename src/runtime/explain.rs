@@ -21,13 +21,16 @@ pub(crate) struct Explained {
     would_run: bool,
     /// The hooks it runs in; empty for a handler that looks at flags alone.
     hooks: Vec<String>,
-    /// Whether this is one of them.
+    /// Whether this is one of them, or it runs late.
     #[serde(skip)]
     is_its_hook: bool,
     /// What keeps it from running, besides the hook.
     waits_for: Vec<Wait>,
     /// What keeps it from running besides hook and flags, in words.
     waits_besides: Vec<String>,
+    /// What kept it from going on in the last dispatch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    obstacle: Option<String>,
 }
 
 /// One thing that keeps a handler from running.
@@ -62,7 +65,8 @@ pub(crate) fn explain(app: &App, dispatch: &Dispatch) -> Vec<Explained> {
 impl Explained {
     fn new(handler: &Handler, dispatch: &Dispatch, words: &Words<'_>) -> Self {
         let hooks = handler.condition.hooks();
-        let is_its_hook = hooks.contains(&dispatch.context.event);
+        let obstacle = dispatch.stalled.obstacle_before(handler);
+        let is_its_hook = hooks.contains(&dispatch.context.event) || obstacle.is_some();
         let flags = dispatch.flags.borrow();
         let waits_for: Vec<Wait> =
             handler.condition.unmet(&flags).iter().map(|unmet| Wait::new(unmet, words)).collect();
@@ -75,6 +79,7 @@ impl Explained {
             is_its_hook,
             waits_for,
             waits_besides,
+            obstacle,
         }
     }
 
@@ -106,10 +111,16 @@ impl std::fmt::Display for Explained {
         writeln!(f, "{}: {}", self.handler, self.condition)?;
         let hooks = self.hooks.iter().map(|hook| format!("`{hook}`")).collect::<Vec<_>>().join(" or ");
         match (self.would_run, self.hooks.is_empty()) {
+            (true, _) if self.obstacle.is_some() => {
+                writeln!(f, "  would run in the next hook, whichever it is")?;
+            }
             (true, true) => writeln!(f, "  would run in the next hook")?,
             (true, false) => writeln!(f, "  would run in this hook")?,
             (false, false) if !self.is_its_hook => writeln!(f, "  waiting for hook {hooks}")?,
             (false, _) => {}
+        }
+        if let Some(obstacle) = &self.obstacle {
+            writeln!(f, "  met an obstacle in the last one: {obstacle}")?;
         }
         self.waits_for.iter().try_for_each(|wait| wait.fmt(f))?;
         self.waits_besides.iter().try_for_each(|wait| writeln!(f, "  waiting: {wait}"))

@@ -26,17 +26,21 @@ use crate::shown::Shown;
 /// settled.  A handler that fails therefore leaves no trace, and Juju's retry sees the world as before.
 pub struct Hook {
     pub(crate) dispatch: Rc<Dispatch>,
+    /// For a handler that runs late: the context of the hook that it is for.
+    pub(crate) late: Option<Box<Context>>,
 }
 
 impl Hook {
     /// What Juju told this dispatch about itself.
+    ///
+    /// To a handler that met an [obstacle](crate::obstacle) and runs late: of the hook that it is for.
     pub fn context(&self) -> &Context {
-        &self.dispatch.context
+        self.late.as_deref().unwrap_or(&self.dispatch.context)
     }
 
-    /// Why Juju runs the charm.
+    /// Why Juju runs the charm; to a handler that runs late, why it should have run.
     pub fn event(&self) -> &HookEvent {
-        &self.dispatch.context.event
+        &self.context().event
     }
 
     /// Sets a flag.
@@ -203,14 +207,14 @@ impl Hook {
         self.dispatch.plan.borrow_mut().after_files.push((name.to_owned(), Box::new(work)));
     }
 
-    /// Opens a port, for example `9090/tcp`.
+    /// Opens a port, for example `9090/tcp`, `8000-8100/udp`, `icmp`, when the dispatch ends well.
     pub fn open_port(&mut self, port: &str) {
-        self.dispatch.plan.borrow_mut().ports.insert(port.to_owned(), true);
+        self.dispatch.plan.borrow_mut().ports.insert((port.to_owned(), None), true);
     }
 
-    /// Closes a port, for example `9090/tcp`.
+    /// Closes a port, for example `9090/tcp`, for whatever endpoints it is open, when the dispatch ends well.
     pub fn close_port(&mut self, port: &str) {
-        self.dispatch.plan.borrow_mut().ports.insert(port.to_owned(), false);
+        self.dispatch.plan.borrow_mut().ports.insert((port.to_owned(), None), false);
     }
 
     /// Tells the version of the workload, for `juju status`.

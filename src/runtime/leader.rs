@@ -91,7 +91,7 @@ pub(crate) fn is_about_settings(flag: &Flag) -> bool {
     name.starts_with("leadership.set.") || is_change(name)
 }
 
-fn is_change(name: &str) -> bool {
+pub(crate) fn is_change(name: &str) -> bool {
     let changed = LEADER_SETTINGS_CHANGED;
     name == changed.as_str() || name.strip_prefix(changed.as_str()).is_some_and(|rest| rest.starts_with('.'))
 }

@@ -2,10 +2,13 @@
 
 use std::cell::{RefCell, RefMut};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::rc::Rc;
 
 use charms_reactive_core::{Databag, EndpointName, RelationId, UnitName};
-use charms_reactive_hookcmd::commands::Party;
+use charms_reactive_hookcmd::commands::{
+    CloudSpec, GoalState, Network, Party, SecretName, SecretRevision, Storage,
+};
 use charms_reactive_hookcmd::{CommandError, Commands as _, HookCommands};
 use serde_json::{Map, Value};
 
@@ -19,7 +22,7 @@ struct OwnDatabag {
 }
 
 /// Answers of Juju, remembered.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Answers {
     relations: BTreeMap<EndpointName, Rc<[RelationId]>>,
     members: BTreeMap<RelationId, Rc<[UnitName]>>,
@@ -30,12 +33,44 @@ struct Answers {
     /// The leader's settings, as they shall be.
     leader_settings: Option<BTreeMap<String, String>>,
     action: Option<Rc<Map<String, Value>>>,
-    /// What is in secrets, or why they cannot be read.
-    secrets: BTreeMap<String, SecretAnswer>,
+    /// By name and revision: one reading may be of another revision.
+    secrets: BTreeMap<(SecretName, SecretRevision), KnownSecret>,
+    networks: BTreeMap<(String, Option<RelationId>), Rc<Network>>,
+    storage: BTreeMap<String, Rc<[Storage]>>,
+    resources: BTreeMap<String, PathBuf>,
+    goal: Option<Rc<GoalState>>,
+    credential: Option<Rc<CloudSpec>>,
+    state: Option<BTreeMap<String, String>>,
+    models: BTreeMap<RelationId, String>,
+}
+
+/// What is in a secret, as Juju says or as this dispatch plans it.
+#[derive(Clone)]
+struct KnownSecret {
+    answer: SecretAnswer,
+    is_planned: bool,
 }
 
 /// What is in a secret, or why it cannot be read.
-pub(crate) type SecretAnswer = Result<Rc<BTreeMap<String, String>>, String>;
+pub(crate) type SecretAnswer = Result<Rc<BTreeMap<String, String>>, SecretRefusal>;
+
+/// Why a secret cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SecretRefusal {
+    /// It is not granted.
+    Denied,
+    /// It is not there.
+    NotThere,
+}
+
+impl std::fmt::Display for SecretRefusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Denied => "permission denied",
+            Self::NotThere => "not found",
+        })
+    }
+}
 
 /// The model as this dispatch sees it: a snapshot that fills itself.
 ///
@@ -45,13 +80,37 @@ pub(crate) type SecretAnswer = Result<Rc<BTreeMap<String, String>>, String>;
 /// writes are seen at once.  Nothing reaches Juju before the commit.
 pub(crate) struct Model {
     unit: UnitName,
-    commands: RefCell<Box<dyn HookCommands>>,
+    commands: Rc<RefCell<Box<dyn HookCommands>>>,
     answers: RefCell<Answers>,
 }
 
 impl Model {
     pub(crate) fn new(unit: UnitName, commands: Box<dyn HookCommands>) -> Self {
-        Self { unit, commands: RefCell::new(commands), answers: RefCell::default() }
+        Self { unit, commands: Rc::new(RefCell::new(commands)), answers: RefCell::default() }
+    }
+
+    /// The same model for another attempt: what was read is known, what was to be written is not.
+    pub(crate) fn again(&self) -> Self {
+        let answers = self.answers.borrow();
+        let mut answers = Answers { leader_settings: None, ..answers.clone() };
+        for own in answers.own.values_mut() {
+            own.wanted = own.read.clone();
+        }
+        answers.secrets.retain(|_, secret| !secret.is_planned);
+        Self { unit: self.unit.clone(), commands: self.commands.clone(), answers: RefCell::new(answers) }
+    }
+
+    /// The state of the unit as the dispatch before left it, loaded once.
+    pub(crate) fn state<E>(
+        &self,
+        load: impl FnOnce() -> Result<BTreeMap<String, String>, E>,
+    ) -> Result<BTreeMap<String, String>, E> {
+        if let Some(known) = &self.answers.borrow().state {
+            return Ok(known.clone());
+        }
+        let state = load()?;
+        self.answers.borrow_mut().state = Some(state.clone());
+        Ok(state)
     }
 
     /// The way to Juju.
@@ -223,20 +282,118 @@ impl Model {
     /// What is in a secret, or why Juju does not show it to us: it is gone, or not granted.
     ///
     /// Every other failure is one: taken for such an answer, it would be believed for good.
-    pub(crate) fn secret(&self, uri: &str) -> Result<SecretAnswer, CommandError> {
-        if let Some(known) = self.answers.borrow().secrets.get(uri) {
-            return Ok(known.clone());
+    pub(crate) fn secret(
+        &self,
+        secret: &SecretName,
+        revision: SecretRevision,
+    ) -> Result<SecretAnswer, CommandError> {
+        let key = (secret.clone(), revision);
+        if let Some(known) = self.answers.borrow().secrets.get(&key) {
+            return Ok(known.answer.clone());
         }
-        let answer = match self.commands().secret_get(uri) {
-            Err(CommandError::Refused { stderr, .. })
-                if stderr.contains("permission denied") || stderr.contains("not found") =>
-            {
-                Err(stderr.trim_start_matches("ERROR ").trim().to_owned())
-            }
+        let answer = match self.commands().secret_get(secret, revision) {
+            Err(error) if error.is_permission_denied() => Err(SecretRefusal::Denied),
+            Err(error) if error.is_not_found() => Err(SecretRefusal::NotThere),
             answer => Ok(Rc::new(answer?)),
         };
-        self.answers.borrow_mut().secrets.insert(uri.to_owned(), answer.clone());
+        let mut answers = self.answers.borrow_mut();
+        if revision == SecretRevision::Refresh {
+            // What is tracked is another one now.
+            answers.secrets.remove(&(secret.clone(), SecretRevision::Tracked));
+        }
+        answers.secrets.insert(key, KnownSecret { answer: answer.clone(), is_planned: false });
         Ok(answer)
+    }
+
+    /// Takes what is planned for a secret for its content; None for one that is to be removed.
+    pub(crate) fn plan_secret(&self, secret: &SecretName, content: Option<&BTreeMap<String, String>>) {
+        let answer = content.map(|content| Rc::new(content.clone())).ok_or(SecretRefusal::NotThere);
+        for revision in [SecretRevision::Tracked, SecretRevision::Peek, SecretRevision::Refresh] {
+            let known = KnownSecret { answer: answer.clone(), is_planned: true };
+            self.answers.borrow_mut().secrets.insert((secret.clone(), revision), known);
+        }
+    }
+
+    /// Puts other texts into what is to be published, key by key.
+    pub(crate) fn rewrite_own(&self, rewritten: impl Fn(&str) -> Option<String>) {
+        for own in self.answers.borrow_mut().own.values_mut() {
+            let changes: Vec<(String, String)> = own
+                .wanted
+                .iter()
+                .filter_map(|(key, text)| Some((key.to_owned(), rewritten(text)?)))
+                .collect();
+            for (key, text) in changes {
+                own.wanted.set(&key, &text);
+            }
+        }
+    }
+
+    /// How the unit is reached over a binding, and over one relation of it.
+    pub(crate) fn network(
+        &self,
+        binding: &str,
+        relation: Option<&RelationId>,
+    ) -> Result<Rc<Network>, CommandError> {
+        let key = (binding.to_owned(), relation.cloned());
+        if let Some(known) = self.answers.borrow().networks.get(&key) {
+            return Ok(known.clone());
+        }
+        let network = Rc::new(self.commands().network_get(binding, relation)?);
+        self.answers.borrow_mut().networks.insert(key, network.clone());
+        Ok(network)
+    }
+
+    /// The storage of one name, in order of the ids.
+    pub(crate) fn storage(&self, name: &str) -> Result<Rc<[Storage]>, CommandError> {
+        if let Some(known) = self.answers.borrow().storage.get(name) {
+            return Ok(known.clone());
+        }
+        let mut ids = self.commands().storage_list(Some(name))?;
+        ids.sort_by_key(|id| id.split_once('/').and_then(|(_, number)| number.parse::<u32>().ok()));
+        let all: Result<Vec<Storage>, _> = ids.iter().map(|id| self.commands().storage_get(id)).collect();
+        let all: Rc<[Storage]> = all?.into();
+        self.answers.borrow_mut().storage.insert(name.to_owned(), all.clone());
+        Ok(all)
+    }
+
+    /// The file of a resource.
+    pub(crate) fn resource(&self, name: &str) -> Result<PathBuf, CommandError> {
+        if let Some(known) = self.answers.borrow().resources.get(name) {
+            return Ok(known.clone());
+        }
+        let path = self.commands().resource_get(name)?;
+        self.answers.borrow_mut().resources.insert(name.to_owned(), path.clone());
+        Ok(path)
+    }
+
+    /// What the model is to become.
+    pub(crate) fn goal_state(&self) -> Result<Rc<GoalState>, CommandError> {
+        if let Some(known) = &self.answers.borrow().goal {
+            return Ok(known.clone());
+        }
+        let goal = Rc::new(self.commands().goal_state()?);
+        self.answers.borrow_mut().goal = Some(goal.clone());
+        Ok(goal)
+    }
+
+    /// The cloud and a credential for it.
+    pub(crate) fn credential(&self) -> Result<Rc<CloudSpec>, CommandError> {
+        if let Some(known) = &self.answers.borrow().credential {
+            return Ok(known.clone());
+        }
+        let cloud = Rc::new(self.commands().credential_get()?);
+        self.answers.borrow_mut().credential = Some(cloud.clone());
+        Ok(cloud)
+    }
+
+    /// The model that the other side of a relation is in.
+    pub(crate) fn model_of(&self, relation: &RelationId) -> Result<String, CommandError> {
+        if let Some(known) = self.answers.borrow().models.get(relation) {
+            return Ok(known.clone());
+        }
+        let uuid = self.commands().relation_model_get(relation)?;
+        self.answers.borrow_mut().models.insert(relation.clone(), uuid.clone());
+        Ok(uuid)
     }
 
     /// The parameters of the running action.

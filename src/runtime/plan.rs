@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use charms_reactive_core::WorkloadStatus;
+use charms_reactive_core::{EndpointName, WorkloadStatus};
 use indexmap::IndexMap;
 
 use crate::file::FileEffect;
 use crate::handler::HandlerError;
+use crate::secret::SecretDeed;
 
 /// What a unit says about itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,8 +52,13 @@ pub(crate) type AfterFiles = Box<dyn FnOnce() -> Result<(), HandlerError>>;
 pub(crate) struct Plan {
     pub(crate) files: IndexMap<PathBuf, FileEffect>,
     pub(crate) after_files: Vec<(String, AfterFiles)>,
-    /// Whether a port is to be open.
-    pub(crate) ports: BTreeMap<String, bool>,
+    /// Whether a port is to be open: for an endpoint, or, without one, for all of them.
+    pub(crate) ports: BTreeMap<(String, Option<EndpointName>), bool>,
+    /// How many more instances of a storage the unit is to have.
+    pub(crate) storage: BTreeMap<String, u32>,
+    /// What is to be done with secrets, in this order.
+    pub(crate) secret_deeds: Vec<SecretDeed>,
+    pub(crate) is_reboot_due: bool,
     pub(crate) statuses: Vec<Status>,
     pub(crate) application_status: Option<Status>,
     pub(crate) workload_version: Option<String>,
@@ -70,6 +76,9 @@ impl Plan {
         self.files.is_empty()
             && self.after_files.is_empty()
             && self.ports.is_empty()
+            && self.storage.is_empty()
+            && self.secret_deeds.is_empty()
+            && !self.is_reboot_due
             && self.statuses.is_empty()
             && self.application_status.is_none()
             && self.workload_version.is_none()

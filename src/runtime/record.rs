@@ -23,6 +23,18 @@ pub const RECORDS_BYTES_MAX: usize = 1024 * 1024;
 /// How long one value may become.  Juju takes 65,536 bytes.
 pub(crate) const PART_BYTES_MAX: usize = 60_000;
 
+/// A text in parts that Juju takes.
+pub(crate) fn in_parts(text: &str) -> Vec<String> {
+    let mut parts = Vec::new();
+    let mut rest = text;
+    while !rest.is_empty() {
+        let (part, behind) = rest.split_at(rest.floor_char_boundary(PART_BYTES_MAX));
+        parts.push(part.to_owned());
+        rest = behind;
+    }
+    parts
+}
+
 /// What is remembered of one key of a databag: whether it changed can be told, its text cannot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
@@ -182,14 +194,7 @@ impl RelationRecord {
     /// The record as texts to be put together again, one of `count` records, forgetting what does not fit.
     pub(crate) fn into_parts(self, count: usize) -> Vec<String> {
         let text = self.into_text(RECORD_BYTES_MAX.min(RECORDS_BYTES_MAX / count.max(1)));
-        let mut parts = Vec::new();
-        let mut rest = text.as_str();
-        while !rest.is_empty() {
-            let (part, behind) = rest.split_at(rest.floor_char_boundary(PART_BYTES_MAX));
-            parts.push(part.to_owned());
-            rest = behind;
-        }
-        parts
+        in_parts(&text)
     }
 
     /// The record as text, forgetting what does not fit.

@@ -21,6 +21,8 @@ use crate::import;
 use crate::interface::Manage;
 use crate::leader;
 use crate::log_buffer;
+use crate::model::Model;
+use crate::obstacle::{Stalled, is_about_leader, is_about_options};
 use crate::plan::Plan;
 use crate::settle::{settle, settle_changes};
 use crate::state::State;
@@ -85,21 +87,19 @@ pub fn dispatch(
     commands: impl HookCommands + 'static,
     context: Context,
 ) -> Result<(), DispatchError> {
-    log_buffer::begin();
-    let mut dispatch = Dispatch::new(context, app.metadata.clone(), Box::new(commands));
-    if app.has_programs && !dispatch.context.event.is_restricted() {
-        dispatch.programs = external::discover(&dispatch.context.charm_dir);
-    }
-    dispatch.import.clone_from(&app.import);
-    let dispatch = Rc::new(dispatch);
-    // Handlers are guarded by themselves; this is for interfaces, and for ourselves.
-    let result = catch_unwind(AssertUnwindSafe(|| through(app, &dispatch)));
-    // They hold the dispatch, which holds them.
-    dispatch.managers.borrow_mut().clear();
-    let result = result.unwrap_or_else(|payload| {
-        let name = "the framework, or an interface".to_owned();
-        Err(DispatchError::Panicked { name, message: panic_message(&*payload) })
-    });
+    let mut context = context;
+    let mut model = Model::new(context.unit.clone(), Box::new(commands));
+    let mut stalled = Stalled::default();
+    let (dispatch, result) = loop {
+        let (dispatch, result) = attempt(app, context, model, stalled);
+        // Nothing was done yet: it begins again, without the handler that cannot go on.
+        let Some(now) = dispatch.stalled.with_met().filter(|_| result.is_err()) else {
+            break (dispatch, result);
+        };
+        context = dispatch.context.clone();
+        model = dispatch.model.again();
+        stalled = Stalled::without(now);
+    };
     if let Err(error) = &result {
         log_failure(&dispatch, error);
     }
@@ -120,6 +120,32 @@ pub fn dispatch(
     saved
 }
 
+/// Runs one dispatch up to its commit, or to the first handler that fails.
+fn attempt(
+    app: &App,
+    context: Context,
+    model: Model,
+    stalled: Stalled,
+) -> (Rc<Dispatch>, Result<Committed, DispatchError>) {
+    log_buffer::begin();
+    let mut dispatch = Dispatch::new(context, app.metadata.clone(), model);
+    dispatch.stalled = stalled;
+    if app.has_programs && !dispatch.context.event.is_restricted() {
+        dispatch.programs = external::discover(&dispatch.context.charm_dir);
+    }
+    dispatch.import.clone_from(&app.import);
+    let dispatch = Rc::new(dispatch);
+    // Handlers are guarded by themselves; this is for interfaces, and for ourselves.
+    let result = catch_unwind(AssertUnwindSafe(|| through(app, &dispatch)));
+    // They hold the dispatch, which holds them.
+    dispatch.managers.borrow_mut().clear();
+    let result = result.unwrap_or_else(|payload| {
+        let name = "the framework, or an interface".to_owned();
+        Err(DispatchError::Panicked { name, message: panic_message(&*payload) })
+    });
+    (dispatch, result)
+}
+
 /// Writes what happened, if somebody asked for it; that this does not work is no reason to fail.
 fn write_trace(dispatch: &Dispatch) {
     if let Some(path) = &dispatch.context.trace
@@ -131,7 +157,7 @@ fn write_trace(dispatch: &Dispatch) {
 
 /// A dispatch from the saved flags to the commit.
 fn through(app: &App, dispatch: &Rc<Dispatch>) -> Result<Committed, DispatchError> {
-    let mut hook = Hook { dispatch: dispatch.clone() };
+    let mut hook = Hook { dispatch: dispatch.clone(), late: None };
     let event = dispatch.context.event.clone();
     if event.is_restricted() {
         // No state, no model: Juju runs little more than `juju-log` here.
@@ -153,15 +179,21 @@ fn through(app: &App, dispatch: &Rc<Dispatch>) -> Result<Committed, DispatchErro
     let is_sweep = matches!(event, HookEvent::UpgradeCharm | HookEvent::Start)
         || (state.is_first() && event != HookEvent::Install);
     // Juju runs `update-status` only when nothing else waits, `config-changed` among it.
-    if event != HookEvent::UpdateStatus
-        && depends_on(app, dispatch, |flag| flag.as_str().starts_with("config."))
-    {
+    let is_config_due =
+        event != HookEvent::UpdateStatus || dispatch.is_due_on(&app.handlers, is_about_options);
+    let digests_before = state.config.clone();
+    if is_config_due && depends_on(app, dispatch, |flag| flag.as_str().starts_with("config.")) {
         state.config = Some(automatic::raise_config(dispatch, state.config.as_ref())?);
+    }
+    if app.keeps_options && event != HookEvent::UpdateStatus {
+        state.options = Some((*dispatch.model.config()?).clone());
     }
     if depends_on(app, dispatch, |flag| *flag == automatic::IS_LEADER) {
         automatic::raise_leadership(dispatch, is_sweep)?;
     }
-    leader::clear_changes(dispatch);
+    if !dispatch.is_due_on(&app.handlers, is_about_leader) {
+        leader::clear_changes(dispatch);
+    }
     if event != HookEvent::UpdateStatus && depends_on(app, dispatch, leader::is_about_settings) {
         leader::raise_settings(dispatch)?;
     }
@@ -177,6 +209,13 @@ fn through(app: &App, dispatch: &Rc<Dispatch>) -> Result<Committed, DispatchErro
     dispatch.flags.borrow_mut().begin();
     dispatch.recorder.end_automatic(dispatch);
     settle(&mut hook, &app.handlers)?;
+    dispatch.stalled.is_tried.set(true);
+    if dispatch.is_stalled_on(&app.handlers, is_about_options) {
+        // For that handler they have still to change.
+        state.config = digests_before;
+        state.options = None;
+    }
+    dispatch.tell_stalled();
     commit(dispatch, &state)
 }
 

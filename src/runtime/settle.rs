@@ -60,6 +60,7 @@ pub(crate) fn settle_changes(hook: &mut Hook, handlers: &[Handler]) -> Result<()
 
 /// The handlers of a charm, by their place among them, and by the flags that they look at.
 struct Rounds<'a> {
+    dispatch: &'a Dispatch,
     /// Functions, then programs.
     handlers: Vec<&'a Handler>,
     /// Sorted pairs of a flag and the place of a handler that looks at it.  Made when a flag has changed:
@@ -69,7 +70,8 @@ struct Rounds<'a> {
 
 impl<'a> Rounds<'a> {
     fn new(handlers: &'a [Handler], dispatch: &'a Dispatch) -> Self {
-        Self { handlers: handlers.iter().chain(&dispatch.programs).collect(), by_flag: OnceCell::new() }
+        let handlers = handlers.iter().chain(&dispatch.programs).collect();
+        Self { dispatch, handlers, by_flag: OnceCell::new() }
     }
 
     fn all(&self) -> std::ops::Range<usize> {
@@ -78,7 +80,9 @@ impl<'a> Rounds<'a> {
 
     /// Those of `places` whose condition holds.
     fn holding(&self, hook: &Hook, places: impl IntoIterator<Item = usize>) -> Vec<usize> {
-        places.into_iter().filter(|at| hook.dispatch.test(self.handlers[*at])).collect()
+        let is_stalled = |at: &usize| self.dispatch.stalled.reason(self.handlers[*at]).is_some();
+        let places = places.into_iter().filter(|at| !is_stalled(at));
+        places.filter(|at| hook.dispatch.test(self.handlers[*at])).collect()
     }
 
     /// The places of the handlers that look at one of `flags`, in order.
@@ -104,8 +108,10 @@ impl<'a> Rounds<'a> {
 
     /// Whether a handler runs among those of this hook.
     fn is_of_hook(&self, at: usize, event: &HookEvent) -> bool {
-        let condition = &self.handlers[at].condition;
-        condition.hooks().contains(event) || (condition.is_memory_alone() && !event.is_restricted())
+        let handler = self.handlers[at];
+        let (condition, is_restricted) = (&handler.condition, event.is_restricted());
+        let is_late = !condition.hooks().is_empty() && self.dispatch.stalled.is_due(handler);
+        condition.hooks().contains(event) || ((is_late || condition.is_memory_alone()) && !is_restricted)
     }
 
     /// Whether a handler is one of the rounds, rather than of a hook.
@@ -239,6 +245,9 @@ impl<'a> Rounds<'a> {
 
 /// Why a handler does not run in a phase.
 fn why_not(dispatch: &Dispatch, handler: &Handler) -> String {
+    if let Some(reason) = dispatch.stalled.reason(handler) {
+        return format!("it met an obstacle: {reason}");
+    }
     let (hooks, event) = (handler.condition.hooks(), &dispatch.context.event);
     if !hooks.is_empty() && !hooks.contains(event) {
         let hooks = hooks.iter().map(|hook| format!("`{hook}`")).collect::<Vec<_>>().join(" or ");
@@ -261,7 +270,9 @@ fn run_handler(hook: &mut Hook, handler: &Handler) -> Result<BTreeSet<Flag>, Dis
     let line = log::log_enabled!(log::Level::Debug).then(log_buffer::next_line);
     log::debug!("running handler `{}`: {}", handler.name, handler.condition);
     let seen = dispatch.look_at_files(handler);
+    hook.late = dispatch.late_context(handler).map(Box::new);
     let result = caught(handler.name, || (handler.run)(hook))
+        .inspect_err(|error| dispatch.note_obstacle(handler, error))
         .inspect(|()| dispatch.has_run(handler, seen))
         .and_then(|()| dispatch.refresh_flags())
         .and_then(|cleared| dispatch.take_fault().map(|()| cleared));
@@ -274,5 +285,6 @@ fn run_handler(hook: &mut Hook, handler: &Handler) -> Result<BTreeSet<Flag>, Dis
         }
     }
     dispatch.recorder.has_run(handler.name, &handler.condition, changes);
+    hook.late = None;
     result
 }

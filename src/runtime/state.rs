@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use charms_reactive_core::RelationId;
+use serde_json::{Map, Value};
 
 use crate::automatic::ends_with_dispatch;
 use crate::dispatch::{Dispatch, DispatchError};
 use crate::memory::Memory;
 use crate::plan::{Plan, Status};
-use crate::record::RelationRecord;
+use crate::record::{RelationRecord, in_parts};
 use crate::store::Store;
 
 /// The key of the set flags: a sorted JSON array.
@@ -27,6 +28,12 @@ const DONE: &str = "done";
 const LEADER: &str = "leader";
 const SECRETS: &str = "secrets";
 
+/// The key of the handlers that met an obstacle, and of what is to be done.
+const STALLED: &str = "stalled";
+
+/// Before a number: a part of the options as they were, where the charm keeps them.
+const OPTIONS: &str = "options/";
+
 /// Before the id of a relation: the key of its record.
 const RELATION: &str = "relation/";
 
@@ -43,6 +50,8 @@ const KEPT: &str = "charm/";
 /// | `config` | the digest of each option's value, a JSON object |
 /// | `status` | the status that the unit is to show, as `active ready` |
 /// | `relation/ID` | what is remembered of a relation, [`RelationRecord`] |
+/// | `stalled` | the handlers that met an obstacle, with what is to be done |
+/// | `options/0`, ... | the options, of charms that keep them, a JSON object in parts |
 /// | `charm/KEY` | what the charm keeps by itself |
 /// | `data`, `files`, `done`, `leader`, `secrets` | what is remembered by name, [`crate::memory::Memory`] |
 ///
@@ -52,12 +61,15 @@ pub(crate) struct State {
     pub(crate) saved: BTreeMap<String, String>,
     /// The digests of the options: those of the last dispatch, until this one asks.
     pub(crate) config: Option<BTreeMap<String, String>>,
+    /// The options that are to be kept; None where those that are kept stay.
+    pub(crate) options: Option<Map<String, Value>>,
 }
 
 impl State {
     /// Reads the state and fills `dispatch` with it.
     pub(crate) fn load(store: Store, dispatch: &Dispatch) -> Result<Self, DispatchError> {
-        let saved = store.load(&mut *dispatch.model.commands(), &dispatch.context.charm_dir)?;
+        let load = || store.load(&mut *dispatch.model.commands(), &dispatch.context.charm_dir);
+        let saved = dispatch.model.state(load)?;
         let names: Vec<String> = saved.get(FLAGS).map_or_else(Vec::new, |text| parsed(FLAGS, text));
         *dispatch.flags.borrow_mut() = charms_reactive_core::FlagSet::from_saved(names);
         let mut texts: BTreeMap<RelationId, BTreeMap<usize, &str>> = BTreeMap::new();
@@ -79,8 +91,14 @@ impl State {
             leader: saved.get(LEADER).map_or_else(BTreeMap::new, |text| parsed(LEADER, text)),
             secrets: saved.get(SECRETS).map_or_else(BTreeMap::new, |text| parsed(SECRETS, text)),
         };
+        *dispatch.stalled.before.borrow_mut() =
+            saved.get(STALLED).map_or_else(BTreeMap::new, |text| parsed(STALLED, text));
+        let parts = (0..).map_while(|part| saved.get(&format!("{OPTIONS}{part}")));
+        let options: String = parts.map(String::as_str).collect();
+        *dispatch.options_before.borrow_mut() =
+            (!options.is_empty()).then(|| parsed(OPTIONS.trim_end_matches('/'), &options));
         let config = saved.get(CONFIG).map(|text| parsed(CONFIG, text));
-        Ok(Self { store, saved, config })
+        Ok(Self { store, saved, config, options: None })
     }
 
     /// Whether no dispatch has ended well before.
@@ -106,6 +124,15 @@ impl State {
         if let Some(config) = &self.config {
             let digests = serde_json::to_string(config).expect("texts are JSON");
             next.insert(CONFIG.to_owned(), digests);
+        }
+        let stalled = dispatch.stalled.left();
+        keep(&mut next, STALLED, stalled.is_empty(), &stalled);
+        if let Some(options) = &self.options {
+            next.retain(|key, _| !key.starts_with(OPTIONS));
+            let text = serde_json::to_string(options).expect("what was JSON is JSON");
+            for (number, part) in in_parts(&text).into_iter().enumerate() {
+                next.insert(format!("{OPTIONS}{number}"), part);
+            }
         }
         if let Some(status) = plan.status() {
             next.insert(STATUS.to_owned(), format!("{} {}", status.status, status.message));

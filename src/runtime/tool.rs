@@ -21,6 +21,7 @@ use crate::context::{Context, ContextError};
 use crate::dispatch::{Dispatch, DispatchError, panic_message};
 use crate::handler::HandlerError;
 use crate::log_buffer;
+use crate::model::Model;
 use crate::run::{chain, prepare};
 use crate::state::State;
 use crate::store::StoreError;
@@ -123,7 +124,8 @@ pub fn tool(
     };
     log_buffer::begin();
     let found = context.map_err(ToolError::from).and_then(|context| {
-        let dispatch = Rc::new(Dispatch::new(context, app.metadata.clone(), Box::new(commands)));
+        let model = Model::new(context.unit.clone(), Box::new(commands));
+        let dispatch = Rc::new(Dispatch::new(context, app.metadata.clone(), model));
         let found = catch_unwind(AssertUnwindSafe(|| run(app, &dispatch, command, &asked)));
         // They hold the dispatch, which holds them.
         dispatch.managers.borrow_mut().clear();

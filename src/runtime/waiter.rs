@@ -66,8 +66,8 @@ use std::time::Duration;
 
 use charms_reactive_core::waiter::{Moment, Outcome, PathError, VariablePath};
 use charms_reactive_core::{Databag, HookEvent, RelationEvent, Role, UnitName, json};
+use charms_reactive_hookcmd::CommandError;
 use charms_reactive_hookcmd::commands::Party;
-use charms_reactive_hookcmd::{CommandError, Commands as _};
 use charms_reactive_waiters::Tree;
 
 use crate::endpoint::Endpoint;
@@ -263,7 +263,7 @@ impl Waiters {
         let path = parsed(path)?;
         let dispatch = &self.endpoint.dispatch;
         let own = &dispatch.context.unit;
-        let mut before = dispatch.model.commands().planned_units()?;
+        let mut before = dispatch.model.goal_state()?.planned_units();
         before.retain(|unit| unit.application() == own.application() && unit < own);
         before.sort();
         let relation = self.relation()?;

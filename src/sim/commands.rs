@@ -14,6 +14,7 @@ mod metric;
 mod network;
 pub(crate) mod output;
 mod payload;
+mod pod_spec;
 mod port;
 mod relation;
 mod resource;
@@ -164,6 +165,7 @@ const FAMILIES: &[&[Command]] = &[
     storage::COMMANDS,
     resource::COMMANDS,
     payload::COMMANDS,
+    pod_spec::COMMANDS,
     metric::COMMANDS,
 ];
 
@@ -330,6 +332,22 @@ impl Asked<'_> {
         self.line.positional.get(at).map(String::as_str).filter(|key| *key != "-" && !key.is_empty())
     }
 
+    /// The content of a file, relative to the caller's directory; `-` is standard input.
+    fn bytes_of(&self, name: &str) -> Result<Vec<u8>, Failure> {
+        if name == "-" {
+            return self.call.stdin.clone().ok_or(Failure::StdinWanted);
+        }
+        let path = Path::new(&self.call.dir).join(name);
+        fs::read(&path).or_else(|error| {
+            let why = match error.kind() {
+                std::io::ErrorKind::NotFound => "no such file or directory".to_owned(),
+                std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+                _ => error.to_string(),
+            };
+            failed(format!("open {}: {why}", path.display()))
+        })
+    }
+
     /// The keys and values of the file that `--file` names; `-` is standard input.
     ///
     /// Values are texts, whatever YAML would make of them; a value of null is an empty one.
@@ -339,19 +357,7 @@ impl Asked<'_> {
     /// `J/relation-set.go`: the agent opens the file, relative to the caller's directory.
     fn file(&self) -> Result<Vec<(String, String)>, Failure> {
         let Some(name) = self.line.value("file") else { return Ok(Vec::new()) };
-        let bytes = if name == "-" {
-            self.call.stdin.clone().ok_or(Failure::StdinWanted)?
-        } else {
-            let path = Path::new(&self.call.dir).join(name);
-            fs::read(&path).or_else(|error| {
-                let why = match error.kind() {
-                    std::io::ErrorKind::NotFound => "no such file or directory".to_owned(),
-                    std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
-                    _ => error.to_string(),
-                };
-                failed(format!("open {}: {why}", path.display()))
-            })?
-        };
+        let bytes = self.bytes_of(name)?;
         if bytes.trim_ascii().is_empty() {
             return Ok(Vec::new());
         }

@@ -1,13 +1,13 @@
 //! The end of a run: staged changes become part of the model, and the unit's own books are kept.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use charms_reactive_core::{HookEvent, RelationEvent, StorageEvent, UnitName};
 use charms_reactive_hookcmd::commands::Party;
 
 use crate::event::Event;
-use crate::model::{Hook, Life, Model, SeriesStep, StatusEntry};
+use crate::model::{Hook, Life, Model, PodSpecKind, SeriesStep, StatusEntry};
 use crate::run::{Purpose, Run};
 
 /// How much state a unit may have.
@@ -55,6 +55,9 @@ pub(crate) fn flush(model: &mut Model, run: &Run) -> Result<(), String> {
     for (name, count) in &run.staged.storage {
         model.add_storage(&run.unit, name, *count);
     }
+    if let Some(application) = model.applications.get_mut(run.unit.application()) {
+        application.pod_specs.extend(run.staged.pod_specs.clone());
+    }
     for (id, secret) in &run.staged.secrets {
         match secret {
             Some(secret) => drop(model.secrets.insert(id.clone(), secret.clone())),
@@ -69,6 +72,17 @@ fn check(model: &Model, run: &Run) -> Result<(), String> {
     let writes_application = run.views.values().any(|view| !view.own_application.is_empty());
     if writes_application && !model.is_leader(&run.unit) {
         return Err("cannot write relation settings: permission denied".to_owned());
+    }
+    if !run.staged.pod_specs.is_empty() {
+        if !model.is_leader(&run.unit) {
+            return Err("cannot set k8s spec: this unit is not the leader".to_owned());
+        }
+        let application = model.applications.get(run.unit.application());
+        let kept = application.into_iter().flat_map(|application| application.pod_specs.keys());
+        let kinds: BTreeSet<PodSpecKind> = kept.chain(run.staged.pod_specs.keys()).copied().collect();
+        if kinds.len() > 1 {
+            return Err("cannot set k8s spec: either k8s-spec-set or k8s-raw-set, not both".to_owned());
+        }
     }
     let Some(unit) = model.units.get(&run.unit) else { return Ok(()) };
     for (name, count) in &run.staged.storage {

@@ -20,7 +20,7 @@ use std::time::Duration;
 use charms_reactive_core::{ApplicationName, UnitName};
 use charms_reactive_hookcmd::commands::Party;
 
-pub(crate) use application::{Application, Home, Resource};
+pub(crate) use application::{Application, Home, PodSpecKind, Resource};
 pub use network::Network;
 pub(crate) use relation::{Bag, End, Relation, compared_as_text, sorted_as_text};
 pub(crate) use storage::{Storage, StorageId};

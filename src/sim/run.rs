@@ -9,7 +9,7 @@ use std::rc::Rc;
 use charms_reactive_core::{ApplicationName, Databag, HookEvent, RelationEvent, RelationId, UnitName};
 use serde_json::{Map, Value};
 
-use crate::model::{Hook, Life, Model, OpenPort, sorted_as_text};
+use crate::model::{Hook, Life, Model, OpenPort, PodSpecKind, sorted_as_text};
 use crate::secret::Secret;
 
 /// Why the charm is run.
@@ -65,6 +65,8 @@ pub(crate) struct Staged {
     pub(crate) tracked: BTreeMap<String, crate::model::Tracked>,
     /// How many more instances of each storage the unit will have.
     pub(crate) storage: BTreeMap<String, u32>,
+    /// What the application's pods are to be.
+    pub(crate) pod_specs: BTreeMap<PodSpecKind, String>,
 }
 
 /// What a running action has said about its result.
@@ -131,8 +133,8 @@ impl Run {
 
     /// Whether what is staged besides relation data is of interest to nobody but the unit.
     pub(crate) fn stages_only_for_itself(&self) -> bool {
-        let Staged { state: _, ports: _, secrets, tracked, storage } = &self.staged;
-        secrets.is_empty() && tracked.is_empty() && storage.is_empty()
+        let Staged { state: _, ports: _, secrets, tracked, storage, pod_specs } = &self.staged;
+        secrets.is_empty() && tracked.is_empty() && storage.is_empty() && pod_specs.is_empty()
     }
 
     /// Whether the hook sees nothing of the model.

@@ -8,6 +8,7 @@ mod effects;
 mod every_command;
 mod job_flags;
 mod job_secrets;
+mod juju_guide;
 #[path = "../support/layout.rs"]
 mod layout;
 #[path = "../support/backends.rs"]
@@ -16,7 +17,10 @@ mod migrating;
 mod readme;
 mod requests;
 mod scrape_jobs;
+mod secrets;
 mod tidy;
+mod typed_commands;
+mod unit;
 mod unit_tools;
 mod upgrade;
 mod waiters;

@@ -5,15 +5,20 @@ use std::path::PathBuf;
 use charms_reactive_testkit::{InProcess, Sim, Verdict, in_process};
 
 /// Each page, and how many blocks of Rust it has.
-const PAGES: [(&str, &str, usize); 3] = [
+const PAGES: [(&str, &str, usize); 4] = [
     ("README.md", include_str!("../../README.md"), 2),
     ("docs/testing.md", include_str!("../../docs/testing.md"), 2),
     ("docs/migrating-from-python.md", include_str!("../../docs/migrating-from-python.md"), 9),
+    ("docs/juju.md", include_str!("../../docs/juju.md"), 7),
 ];
 
 /// Where the code of the pages stands, compiled.
-const SOURCES: [&str; 3] =
-    [include_str!("../charms/node-metrics/main.rs"), include_str!("readme.rs"), include_str!("migrating.rs")];
+const SOURCES: [&str; 4] = [
+    include_str!("../charms/node-metrics/main.rs"),
+    include_str!("readme.rs"),
+    include_str!("migrating.rs"),
+    include_str!("juju_guide.rs"),
+];
 
 /// The model of the README.
 #[expect(clippy::print_stdout, reason = "as the README shows it")]

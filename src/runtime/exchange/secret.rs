@@ -25,6 +25,7 @@ use std::collections::BTreeMap;
 use charms_reactive_core::RelationId;
 use charms_reactive_core::digest::digest;
 use charms_reactive_core::json;
+use charms_reactive_hookcmd::commands::{SecretName, SecretOptions, SecretOwner, SecretRevision};
 use charms_reactive_hookcmd::{CommandError, Commands as _};
 use serde_json::{Map, Value};
 
@@ -32,11 +33,11 @@ use super::entry::{REQUEST, from_object, note_own, parse_object, request_object}
 use super::{ExchangeError, Message, RequestId, own_databag, publish};
 use crate::context::Context;
 use crate::dispatch::{Dispatch, DispatchError};
-use crate::file::FileEffect;
 use crate::memory::KnownSecret;
 use crate::plan::Plan;
 use crate::record::Fact;
 use crate::relation::Relation;
+use crate::secret::{remove_files, write_files};
 
 /// The key with which a unit says that it reads secrets.
 pub(crate) const TAKES_SECRETS: &str = "takes_secrets";
@@ -49,9 +50,6 @@ const PLANNED: &str = "secret:planned/";
 
 /// The first release with secrets.
 const FIRST_JUJU: u32 = 3;
-
-/// The folder through which Juju gets a secret, in the charm directory.
-const FOLDER: &str = ".charms-reactive-secrets";
 
 /// Whether this Juju has secrets.
 pub(crate) fn has_secrets(context: &Context) -> bool {
@@ -170,9 +168,9 @@ pub(super) fn resolved<T: Message>(
     let Some(uri) = object.get(SECRET_ID).and_then(Value::as_str).map(str::to_owned) else {
         return Ok((value, None));
     };
-    let content = match dispatch.model.secret(&uri)? {
+    let content = match dispatch.model.secret(&SecretName::Id(uri), SecretRevision::Tracked)? {
         Ok(content) => content,
-        Err(reason) => return Ok((value, Some(reason))),
+        Err(reason) => return Ok((value, Some(reason.to_string()))),
     };
     for field in fields {
         if let Some(text) = content.get(&field.replace('_', "-")) {
@@ -225,7 +223,7 @@ pub(crate) fn commit(dispatch: &Dispatch, plan: &Plan) -> Result<(), DispatchErr
         let (Some(content), Some((relation, id))) = (content, name.split_once('/')) else { continue };
         let (Ok(relation), Ok(id)) = (RelationId::parse(relation), RequestId::parse(id)) else { continue };
         let uri = add(dispatch, content)?;
-        dispatch.model.commands().secret_grant(&uri, &relation)?;
+        dispatch.model.commands().secret_grant(&uri, &relation, None)?;
         let known = KnownSecret { uri: uri.clone(), digest: digest_of(content) };
         dispatch.memory.borrow_mut().secrets.insert(name.clone(), known);
         let key = id.request_key();
@@ -239,25 +237,18 @@ pub(crate) fn commit(dispatch: &Dispatch, plan: &Plan) -> Result<(), DispatchErr
     Ok(())
 }
 
-/// Makes a secret.  Its content goes through files of our own, for arguments can be seen by everybody.
+/// Makes a secret of this unit.
 fn add(dispatch: &Dispatch, content: &BTreeMap<String, String>) -> Result<String, DispatchError> {
-    let folder = std::path::absolute(dispatch.context.charm_dir.join(FOLDER)).unwrap_or_default();
-    let mut files = BTreeMap::new();
-    for (key, text) in content {
-        let path = folder.join(key);
-        FileEffect::Write { content: text.clone().into_bytes(), mode: 0o600 }.apply(&path)?;
-        files.insert(key.clone(), path);
-    }
-    let uri = dispatch.model.commands().secret_add(&files);
-    for path in files.values() {
-        FileEffect::Remove.apply(path)?;
-    }
+    let options = SecretOptions { owner: Some(SecretOwner::Unit), ..SecretOptions::default() };
+    let files = write_files(dispatch, content)?;
+    let uri = dispatch.model.commands().secret_add(&options, &files);
+    remove_files(&files)?;
     Ok(uri?)
 }
 
 /// Removes a secret; one that is not there any more is fine.
 fn remove(dispatch: &Dispatch, uri: &str) -> Result<(), CommandError> {
-    match dispatch.model.commands().secret_remove(uri) {
+    match dispatch.model.commands().secret_remove(uri, None) {
         Err(CommandError::Refused { stderr, .. }) if stderr.contains("not found") => Ok(()),
         result => result,
     }

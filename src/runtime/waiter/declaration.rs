@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use charms_reactive_core::digest::digest;
 use charms_reactive_core::waiter::{Cardinality, NUMBER_MAX, VariablePath, Waiter};
-use charms_reactive_hookcmd::Commands as _;
 
 use super::record::{RECORDS_BYTES_MAX, Record};
 use super::{WaiterError, WaiterKey, Waiters, key};
@@ -99,7 +98,7 @@ impl<'a> Declaration<'a> {
             let number = match number {
                 Number::Given(number) => number.min(NUMBER_MAX),
                 Number::Planned => {
-                    let planned = dispatch.model.commands().planned_units()?;
+                    let planned = dispatch.model.goal_state()?.planned_units();
                     let own = dispatch.context.unit.application();
                     let count = planned.iter().filter(|unit| unit.application() == own).count();
                     u32::try_from(count).unwrap_or(NUMBER_MAX)

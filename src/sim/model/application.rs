@@ -36,6 +36,8 @@ pub(crate) struct Application {
     /// How many instances of each storage a new unit gets.
     pub(crate) storage: BTreeMap<String, u32>,
     pub(crate) resources: BTreeMap<String, Resource>,
+    /// What a charm in operator mode wants its pods to be.
+    pub(crate) pod_specs: BTreeMap<PodSpecKind, String>,
     /// Whether its units may ask for the cloud's credential.
     pub(crate) is_trusted: bool,
     /// The model it is in, where that is not the simulated one.
@@ -49,6 +51,15 @@ pub(crate) struct Application {
 pub(crate) struct Home {
     pub(crate) name: String,
     pub(crate) uuid: String,
+}
+
+/// In which form a charm says what its pods are to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum PodSpecKind {
+    /// Juju's own.
+    Juju,
+    /// That of Kubernetes.
+    Raw,
 }
 
 /// A resource as it was given to an application.
@@ -76,6 +87,7 @@ impl Application {
             is_upgrade_forced: false,
             storage: BTreeMap::new(),
             resources: BTreeMap::new(),
+            pod_specs: BTreeMap::new(),
             is_trusted: false,
             home: None,
             service_address,

@@ -133,6 +133,9 @@ fn applications(model: &Model, lines: &mut Vec<String>) {
         lines.extend(texts.iter().map(|(key, text)| format!("leader {name} {key} = {text:?}")));
         lines
             .extend(application.settings.iter().map(|(key, value)| format!("config {name} {key} = {value}")));
+        lines.extend(
+            application.pod_specs.iter().map(|(kind, yaml)| format!("pod spec {name} {kind:?} = {yaml:?}")),
+        );
         lines.extend(application.resources.iter().map(|(key, resource)| {
             let content = &resource.content;
             format!("resource {name} {key}: {} bytes, hash {:016x}", content.len(), hash(content))

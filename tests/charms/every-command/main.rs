@@ -7,6 +7,8 @@ use charms_reactive::Backend;
 
 #[path = "../../support/command_list.rs"]
 mod command_list;
+#[path = "../../support/typed_list.rs"]
+mod typed_list;
 
 #[expect(clippy::disallowed_methods, reason = "a program of the tests")]
 fn variable(name: &str) -> Option<String> {
@@ -26,6 +28,10 @@ fn main() -> ExitCode {
     let backend = Backend::default().or_overruled(variable).expect("a name that is known");
     let mut commands = backend.open(variable, std::env::current_dir()).expect("Juju's variables");
     let dir = variable("JUJU_CHARM_DIR").expect("Juju sets it");
+    if variable("SUITE_LIST").as_deref() == Some("typed") {
+        typed_list::run_typed(&mut *commands, variable, Path::new(&dir));
+        return ExitCode::SUCCESS;
+    }
     command_list::run_all(&mut *commands, variable, Path::new(&dir));
     if let Some(daemon) = variable("SUITE_DAEMON") {
         start(&daemon);

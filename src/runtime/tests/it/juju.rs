@@ -240,7 +240,15 @@ impl HookCommands for Backend {
                 }
                 Value::Null
             }
-            ("juju-log" | "status-set" | "action-set" | "action-fail" | "open-port", _) => {
+            (
+                "juju-log"
+                | "application-version-set"
+                | "status-set"
+                | "action-set"
+                | "action-fail"
+                | "open-port",
+                _,
+            ) => {
                 running.log.push(format!("{} {}", request.name, args.join(" ")));
                 Value::Null
             }

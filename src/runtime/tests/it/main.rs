@@ -8,6 +8,7 @@ mod exchange;
 mod juju;
 mod leader;
 mod memory;
+mod obstacle;
 mod settle;
 mod store;
 mod tool;

@@ -101,6 +101,60 @@ fn another_meter_is_told_to_every_unit_also_in_error() {
 }
 
 #[test]
+fn what_pods_are_to_be_is_kept_when_the_leader_says_it() {
+    let mut charms = Charms::new();
+    let charm = charms.dispatch("name: web", "");
+    let mut sim = builder().kubernetes().build().unwrap();
+    sim.deploy("web", charm.clone(), 2).unwrap();
+    sim.settle().unwrap();
+    let lines = [
+        "k8s-spec-get",
+        "k8s-spec-set --file - <<< 'version: 3'; pod-spec-get",
+        "k8s-spec-set --file - <<< '[}'",
+        "k8s-spec-set < /dev/null",
+        "k8s-raw-get",
+        "k8s-raw-set --file - <<< 'containers: []'",
+        "k8s-raw-get; k8s-spec-get",
+    ];
+    expect![[r#"
+        $ k8s-spec-get
+        ERROR k8s spec for web not found
+        [1]
+        $ k8s-spec-set --file - <<< 'version: 3'; pod-spec-get
+        version: 3
+        $ k8s-spec-set --file - <<< '[}'
+        ERROR yaml: did not find expected node content at line 1 column 2, while parsing a flow node
+        [2]
+        $ k8s-spec-set < /dev/null
+        ERROR no k8s spec specified: pipe k8s spec to command, or specify a file with --file
+        [1]
+        $ k8s-raw-get
+        ERROR k8s spec for web not found
+        [1]
+        $ k8s-raw-set --file - <<< 'containers: []'
+        $ k8s-raw-get; k8s-spec-get
+        version: 3
+        ERROR k8s spec for web not found
+    "#]]
+    .assert_eq(&ask(&mut sim, "web/0", &lines));
+    expect![[r#"
+        $ pod-spec-set --file - <<< 'version: 4'
+        $ k8s-spec-get
+        version: 3
+    "#]]
+    .assert_eq(&ask(&mut sim, "web/1", &["pod-spec-set --file - <<< 'version: 4'", "k8s-spec-get"]));
+    let mut machines = sim_of(JujuVersion::V3_6);
+    machines.deploy("web", charm, 1).unwrap();
+    machines.settle().unwrap();
+    expect![[r#"
+        $ k8s-spec-get
+        ERROR called CAASModel() on a non-CAAS Model not supported
+        [1]
+    "#]]
+    .assert_eq(&ask(&mut machines, "web/0", &["k8s-spec-get"]));
+}
+
+#[test]
 fn payloads_are_registered_at_once() {
     let mut charms = Charms::new();
     let charm = charms.dispatch("name: web\npayloads: {engine: {type: docker}}", "");
