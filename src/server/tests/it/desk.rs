@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use charms_reactive_core::waiter::Moment;
 use charms_reactive_server::runtimeconfig::{
-    Answer, ApiError, Call, Incoming, Memory, Service, Snapshot, Store, WatchId,
+    Answer, ApiError, Call, Change, Incoming, Memory, Service, Snapshot, Store, WatchId,
 };
 use serde_json::{Value, json};
 
@@ -15,6 +15,10 @@ pub(crate) struct Desk {
     pub(crate) service: Service,
     pub(crate) store: Box<dyn Store>,
     pub(crate) now: Moment,
+    /// Whether changes are kept at once; otherwise they can be taken back.
+    pub(crate) keeps: bool,
+    /// What another server is to be told.
+    pub(crate) told: Vec<Change>,
 }
 
 impl Desk {
@@ -23,10 +27,16 @@ impl Desk {
         Self::with(Box::new(Memory), Service::load(Snapshot::default()))
     }
 
+    /// An empty service that keeps nothing, without a config.
+    pub(crate) fn alone() -> Self {
+        let now = Moment::parse("2024-05-01T10:00:00Z").expect("a moment");
+        let service = Service::load(Snapshot::default());
+        Self { service, store: Box::new(Memory), now, keeps: true, told: Vec::new() }
+    }
+
     /// A service on a store, with one config.
     pub(crate) fn with(store: Box<dyn Store>, service: Service) -> Self {
-        let now = Moment::parse("2024-05-01T10:00:00Z").expect("a moment");
-        let mut desk = Self { service, store, now };
+        let mut desk = Self { service, store, ..Self::alone() };
         desk.ask("POST", "projects/p/configs", &json!({ "name": CONFIG })).expect("a config");
         desk
     }
@@ -42,7 +52,11 @@ impl Desk {
         let body = if method == "GET" || method == "DELETE" { "" } else { &body };
         let (_, call) = Call::parse(Incoming { method, path: &path, query, body: body.as_bytes() });
         let answer = self.service.call(call?, self.now);
-        self.store.commit(&self.service.take_changes()).expect("kept");
+        if self.keeps {
+            let changes = self.service.take_changes();
+            self.store.commit(&changes).expect("kept");
+            self.told.extend(changes);
+        }
         answer
     }
 

@@ -5,3 +5,4 @@ mod hostile;
 mod process;
 mod restart;
 mod time;
+mod undo;

@@ -19,11 +19,11 @@ fn restart(desk: Desk, folder: &Path) -> Desk {
     let Desk { now, store, .. } = desk;
     drop(store);
     let (store, service) = open(folder);
-    Desk { service, store, now }
+    Desk { service, store, now, ..Desk::alone() }
 }
 
 /// A number below `bound`, drawn from `state`.
-fn draw(state: &mut u64, bound: u32) -> u32 {
+pub(crate) fn draw(state: &mut u64, bound: u32) -> u32 {
     *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
     u32::try_from(*state >> 33).expect("31 bits") % bound
 }
@@ -34,7 +34,7 @@ fn pick(state: &mut u64, texts: [&'static str; 3]) -> &'static str {
 }
 
 /// One random request.
-fn step(desk: &mut Desk, state: &mut u64) {
+pub(crate) fn step(desk: &mut Desk, state: &mut u64) {
     let path = format!("{}/{}", pick(state, ["a", "ab", "b"]), draw(state, 6));
     let name = format!("w{}", draw(state, 5));
     desk.pass(Duration::from_millis(draw(state, 900).into()));
