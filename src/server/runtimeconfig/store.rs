@@ -1,5 +1,6 @@
 //! What must survive a restart, and where it is kept.
 
+mod etcd;
 mod sqlite;
 
 use charms_reactive_core::waiter::{Moment, VariablePath, WaiterName};
@@ -9,6 +10,7 @@ use super::call::ConfigName;
 use super::variable::Variable;
 use super::waiter::KeptWaiter;
 
+pub use etcd::{Endpoint, EndpointError, Etcd};
 pub use sqlite::Sqlite;
 
 /// Why nothing could be kept, or read again.
