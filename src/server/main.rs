@@ -26,8 +26,8 @@ enum Command {
         /// Where everything is kept; without it, nothing survives the end of the server.
         #[arg(long, value_name = "DIR")]
         data: Option<PathBuf>,
-        /// Members of an etcd in which everything is kept, for example http://127.0.0.1:2379; servers on one etcd
-        /// are one.
+        /// Members of an etcd in which everything is kept, for example `http://127.0.0.1:2379`; servers on one
+        /// etcd are one.
         #[arg(long, value_name = "URL", value_delimiter = ',', conflicts_with = "data")]
         etcd: Vec<Endpoint>,
         /// What the names of all keys in etcd begin with.

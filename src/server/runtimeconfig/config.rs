@@ -160,7 +160,7 @@ impl Service {
         let uid = i64::try_from(now.nanoseconds()).unwrap_or(i64::MAX);
         let config = Config::new(uid, description);
         let body = config.to_json(name);
-        self.insert_config(name.clone(), config);
+        self.insert_config(name, config);
         self.happen(name, Event::Tick, now);
         self.put_config(name, Inverse::Config { name: name.clone(), was: None });
         self.made(list, request_id, name.full(), now);

@@ -81,7 +81,7 @@ impl Service {
         for (name, kept) in snapshot.configs {
             let config = Config::load(kept);
             service.last = service.last.max(config.last());
-            service.insert_config(name, config);
+            service.insert_config(&name, config);
         }
         service
     }
@@ -219,10 +219,10 @@ impl Service {
         self.timeouts.extend(next.map(|at| (at, name.clone())));
     }
 
-    pub(super) fn insert_config(&mut self, name: ConfigName, config: Config) {
+    pub(super) fn insert_config(&mut self, name: &ConfigName, config: Config) {
         self.names.insert(config.uid, name.clone());
         self.configs.insert(name.clone(), config);
-        self.move_timeout(None, &name);
+        self.move_timeout(None, name);
     }
 
     pub(super) fn remove_config(&mut self, name: &ConfigName) -> Option<Config> {

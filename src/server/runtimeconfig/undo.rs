@@ -34,12 +34,12 @@ impl Service {
     ///
     /// Watches that began since then are to be ended by who began them.
     pub fn take_back(&mut self) {
-        let mut changed = Changed::new();
+        let mut waiters = Changed::new();
         while let Some(inverse) = self.inverses.pop() {
-            self.invert(inverse, &mut changed);
+            self.invert(inverse, &mut waiters);
         }
         self.changes.clear();
-        self.wait_again(changed);
+        self.wait_again(waiters);
         self.notices.clear();
         for (id, name, path) in std::mem::take(&mut self.told) {
             if let Some(config) = self.configs.get_mut(&name) {
@@ -53,11 +53,11 @@ impl Service {
     ///
     /// Nothing of one's own may be waiting in [`Service::changes`].
     pub fn adopt(&mut self, changes: Vec<Change>) {
-        let mut changed = Changed::new();
+        let mut waiters = Changed::new();
         for change in changes {
-            self.take_over(change, &mut changed);
+            self.take_over(change, &mut waiters);
         }
-        self.wait_again(changed);
+        self.wait_again(waiters);
         self.told.clear();
     }
 
@@ -87,12 +87,12 @@ impl Service {
         }
     }
 
-    fn invert(&mut self, inverse: Inverse, changed: &mut Changed) {
+    fn invert(&mut self, inverse: Inverse, waiters: &mut Changed) {
         match inverse {
             Inverse::Config { name, was } => {
                 self.remove_config(&name);
                 if let Some(config) = was {
-                    self.insert_config(name, *config);
+                    self.insert_config(&name, *config);
                 }
             }
             Inverse::Head { name, description, policy } => {
@@ -105,7 +105,7 @@ impl Service {
                     self.set_variable(&name, &path, was);
                 }
             }
-            Inverse::Waiter { config, name, was } => self.set_waiter(config, name, was, changed),
+            Inverse::Waiter { config, name, was } => self.set_waiter(config, name, was, waiters),
             Inverse::Request { key, was } => match was {
                 Some(request) => {
                     // It was the oldest.
@@ -119,12 +119,12 @@ impl Service {
         }
     }
 
-    fn take_over(&mut self, change: Change, changed: &mut Changed) {
+    fn take_over(&mut self, change: Change, waiters: &mut Changed) {
         match change {
             Change::PutConfig { uid, name, description, policy } => {
                 self.pass(Moment::from_nanoseconds(uid.into()));
                 if self.configs.get(&name).is_none_or(|config| config.uid != uid) {
-                    self.insert_config(name.clone(), Config::new(uid, String::new()));
+                    self.insert_config(&name, Config::new(uid, String::new()));
                 }
                 if let Some(config) = self.configs.get_mut(&name) {
                     (config.description, config.policy) = (description, policy);
@@ -155,11 +155,11 @@ impl Service {
             Change::PutWaiter { config, name, waiter } => {
                 let Some(config) = self.names.get(&config).cloned() else { return };
                 self.pass(Some(waiter.ended.map_or(waiter.created, |(_, at)| at)));
-                self.set_waiter(config, name, Some(waiter), changed);
+                self.set_waiter(config, name, Some(waiter), waiters);
             }
             Change::DropWaiter { config, name } => {
                 let Some(config) = self.names.get(&config).cloned() else { return };
-                self.set_waiter(config, name, None, changed);
+                self.set_waiter(config, name, None, waiters);
             }
             Change::PutRequest(request) => {
                 self.pass(Some(request.at));
@@ -193,7 +193,7 @@ impl Service {
         config_name: ConfigName,
         name: WaiterName,
         waiter: Option<Box<KeptWaiter>>,
-        changed: &mut Changed,
+        waiters: &mut Changed,
     ) {
         let Some(config) = self.configs.get_mut(&config_name) else { return };
         let before = config.engine.next_timeout();
@@ -204,11 +204,11 @@ impl Service {
             config.waiters.remove(&name);
         }
         self.move_timeout(before, &config_name);
-        changed.push((config_name, name));
+        waiters.push((config_name, name));
     }
 
-    fn wait_again(&mut self, changed: Changed) {
-        for (config_name, name) in changed {
+    fn wait_again(&mut self, waiters: Changed) {
+        for (config_name, name) in waiters {
             let Some(config) = self.configs.get_mut(&config_name) else { continue };
             let Some(waiter) = config.waiters.get(&name).filter(|waiter| waiter.ended.is_none()) else {
                 continue;

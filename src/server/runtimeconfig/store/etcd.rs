@@ -62,7 +62,9 @@ pub struct Etcd {
     goal: i64,
     /// Etcd is not what is known of it: all is to be read again.
     is_lost: bool,
-    /// The last commit was done, and whoever asked for it was not told so.
+    /// The commit that was overtaken last.
+    overtaken: String,
+    /// It was done before that, and the answer was lost: whoever asked must not be told that it was not.
     is_doubtful: bool,
     /// A commit whose journal is to be carried out, and how much of it is.
     unfinished: Option<(usize, Vec<Change>)>,
@@ -98,6 +100,7 @@ impl Etcd {
             ahead: None,
             goal: 0,
             is_lost: true,
+            overtaken: String::new(),
             is_doubtful: false,
             unfinished: None,
             follower: None,
@@ -144,7 +147,10 @@ impl Etcd {
                 self.know(head.revision);
                 Ok(())
             }
-            head => Err(self.overtaken(head)),
+            head => {
+                id.clone_into(&mut self.overtaken);
+                Err(self.fall_behind(head))
+            }
         }
     }
 
@@ -156,7 +162,7 @@ impl Etcd {
     }
 
     /// Notes what was in the way.
-    fn overtaken(&mut self, head: Option<Head>) -> StoreError {
+    fn fall_behind(&mut self, head: Option<Head>) -> StoreError {
         match head {
             Some(head) if head.revision > self.known => {
                 self.goal = head.revision;
@@ -199,7 +205,7 @@ impl Etcd {
     /// What a commit of others, the next one, has changed.
     fn learn(&mut self, head: Head) -> Option<News> {
         self.know(head.revision);
-        self.is_doubtful |= head.id == format!("{}:{}", self.server, self.commits);
+        self.is_doubtful |= self.overtaken == head.id;
         match (head.done, &mut self.unfinished) {
             (None, unfinished) => *unfinished = None,
             (Some(0), unfinished) => *unfinished = Some((0, head.changes.clone())),
@@ -327,7 +333,7 @@ impl Store for Etcd {
             }
             let answer = self.ask("/v3/kv/range", &self.head_range())?;
             let head = self.read_head(&answer)?;
-            return Err(self.overtaken(head));
+            return Err(self.fall_behind(head));
         }
         self.finish()?;
         let id = self.new_id();

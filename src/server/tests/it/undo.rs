@@ -2,11 +2,15 @@
 
 use std::time::Duration;
 
-use charms_reactive_server::runtimeconfig::Service;
+use charms_reactive_server::runtimeconfig::{Memory, Service, Sqlite};
 use serde_json::{Value, json};
 
-use crate::desk::{CONFIG, Desk};
-use crate::restart::{draw, step};
+use crate::desk::{CONFIG, Desk, draw, step};
+
+/// An empty service that keeps nothing, with one config.
+fn desk() -> Desk {
+    Desk::on(Box::new(Memory))
+}
 
 /// All that can be seen, and what time will do.
 fn whole(desk: &mut Desk) -> (Vec<Value>, Option<charms_reactive_core::waiter::Moment>) {
@@ -16,7 +20,7 @@ fn whole(desk: &mut Desk) -> (Vec<Value>, Option<charms_reactive_core::waiter::M
 #[test]
 fn what_is_taken_back_has_not_happened() {
     for seed in 0..12 {
-        let (mut desk, mut plain) = (Desk::new(), Desk::new());
+        let (mut desk, mut plain) = (desk(), desk());
         let mut state = seed;
         for _ in 0..120 {
             if draw(&mut state, 3) == 0 {
@@ -53,7 +57,7 @@ fn what_is_taken_back_has_not_happened() {
 #[test]
 fn a_watch_goes_on_when_the_write_is_taken_back() {
     for deed in ["PUT variables/a", "DELETE variables/a", "DELETE variables/a?recursive=true", "DELETE"] {
-        let mut desk = Desk::new();
+        let mut desk = desk();
         desk.write("a").expect("written");
         let id = desk.watch("a");
         let (method, path) = deed.split_once(' ').unwrap_or((deed, ""));
@@ -73,7 +77,7 @@ fn a_watch_goes_on_when_the_write_is_taken_back() {
 #[test]
 fn two_servers_that_tell_each_other_are_one() {
     for seed in 0..12 {
-        let mut desks = [Desk::new(), Desk::alone()];
+        let mut desks = [desk(), Desk::alone()];
         let told = std::mem::take(&mut desks[0].told);
         desks[1].service.adopt(told);
         let mut state = seed;
@@ -103,7 +107,7 @@ fn a_watch_is_answered_by_what_another_server_writes() {
         ("DELETE", "projects/p/configs/c", "DELETED"),
     ];
     for (method, path, expected) in deeds {
-        let mut writer = Desk::new();
+        let mut writer = desk();
         let mut watcher = Desk::alone();
         let written = writer.write("a").expect("written");
         watcher.service.adopt(std::mem::take(&mut writer.told));
@@ -120,10 +124,7 @@ fn a_watch_is_answered_by_what_another_server_writes() {
 #[test]
 fn a_service_that_begins_anew_answers_who_missed_something() {
     let folder = tempfile::tempdir().expect("a folder");
-    let mut store = charms_reactive_server::runtimeconfig::Sqlite::open(folder.path()).expect("opened");
-    let service =
-        Service::load(charms_reactive_server::runtimeconfig::Store::load(&mut store).expect("read"));
-    let mut desk = Desk::with(Box::new(store), service);
+    let mut desk = Desk::on(Box::new(Sqlite::open(folder.path()).expect("opened")));
     let names = ["same", "other", "gone"];
     let old: Vec<Value> = names.iter().map(|name| desk.write(name).expect("written")).collect();
     let watches: Vec<_> = names.iter().map(|name| desk.watch(name)).collect();
