@@ -157,7 +157,9 @@ fn a_waiter_ends_once_whichever_server_decides() {
         }
         let watcher = |server: &Server| {
             let mut ended = BTreeMap::new();
+            let begin = Instant::now();
             while ended.len() < WAITERS {
+                assert!(begin.elapsed() < Duration::from_secs(30), "only {} have ended", ended.len());
                 for (name, found) in listed(&server.socket(), "waiters") {
                     if found["done"] == true {
                         let before = ended.insert(name, found.clone());
