@@ -7,7 +7,7 @@
 //!
 //! ```text
 //!   head            {"id", "before", "changes"}    the last commit, whose changes others read from a watch
-//!   head.journal    the changes of one that is too large for a transaction, while it is carried out
+//!   journal/ID/N    the changes of one that is too large for a transaction, while it is carried out
 //!   config/UID, variable/UID/PATH, waiter/UID/NAME, request/LIST/ID      what is, for those who begin
 //! ```
 //!
@@ -66,10 +66,17 @@ pub struct Etcd {
     overtaken: String,
     /// It was done before that, and the answer was lost: whoever asked must not be told that it was not.
     is_doubtful: bool,
-    /// A commit whose journal is to be carried out, and how much of it is.
-    unfinished: Option<(usize, Vec<Change>)>,
+    unfinished: Option<Unfinished>,
     follower: Option<Follower>,
     wake: Option<Arc<Wake>>,
+}
+
+/// A commit whose journal is to be carried out.
+struct Unfinished {
+    id: String,
+    /// How many operations are done.
+    done: usize,
+    changes: Vec<Change>,
 }
 
 impl std::fmt::Debug for Etcd {
@@ -113,17 +120,13 @@ impl Etcd {
     }
 
     fn head_range(&self) -> Value {
-        json!({"key": encoded(&self.keys.head()), "range_end": encoded(&self.keys.head_end())})
+        json!({"key": encoded(&self.keys.head())})
     }
 
     /// The head in the answer to a range; None before the first commit.
-    fn read_head(&self, range: &Value) -> Result<Option<Head>, StoreError> {
-        let pairs: Vec<&Value> = range["kvs"].as_array().into_iter().flatten().collect();
-        if pairs.is_empty() {
-            return Ok(None);
-        }
-        let head = Head::read(&self.keys, &pairs);
-        head.map(Some).map_err(|why| StoreError::Row { table: "head", reason: why.0 })
+    fn read_head(range: &Value) -> Result<Option<Head>, StoreError> {
+        let head = range["kvs"].as_array().and_then(|pairs| pairs.first()).map(Head::read);
+        head.transpose().map_err(|why| StoreError::Row { table: "head", reason: why.0 })
     }
 
     /// Does operations, with the head that says so, if `known` is the last commit.
@@ -141,7 +144,7 @@ impl Etcd {
             self.know(integer(&answer["header"]["revision"]));
             return Ok(());
         }
-        match self.read_head(&answer["responses"][0]["response_range"])? {
+        match Self::read_head(&answer["responses"][0]["response_range"])? {
             // Done before, and the answer was lost.
             Some(head) if head.id == id => {
                 self.know(head.revision);
@@ -166,8 +169,7 @@ impl Etcd {
         match head {
             Some(head) if head.revision > self.known => {
                 self.goal = head.revision;
-                let is_next = head.before == self.known && head.done.is_none_or(|done| done == 0);
-                self.ahead = is_next.then_some(head);
+                self.ahead = (head.before == self.known && head.is_commit()).then_some(head);
             }
             // Somebody has gone back to an earlier state of etcd, or has dropped everything.
             _ => self.is_lost = true,
@@ -180,40 +182,111 @@ impl Etcd {
         format!("{}:{}", self.server, self.commits)
     }
 
-    /// Carries out the rest of a journal.
-    fn finish(&mut self) -> Result<(), StoreError> {
-        while let Some((done, changes)) = &self.unfinished {
-            let all = operations(&self.keys, changes);
-            let rest = all.get(*done..).unwrap_or_default();
-            let count = plan::next(rest);
-            let mut step = rest[..count].to_vec();
-            let next = (count < rest.len()).then_some(done + count);
-            if next.is_none() {
-                step.push(Operation::Drop { key: self.keys.journal() });
+    /// Writes a journal, part by part, and the head that makes a commit of it.
+    fn commit_large(&mut self, id: &str, changes: &[Change]) -> Result<(), StoreError> {
+        let mut rest = changes;
+        let mut number = 0;
+        while !rest.is_empty() {
+            let mut bytes = 0;
+            let sizes = rest.iter().map(|change| record::write(change).to_string().len());
+            let count = sizes.take_while(|size| {
+                bytes += size;
+                bytes <= BYTES_MAX
+            });
+            let count = count.count();
+            if count == 0 {
+                return Err(StoreError::TooLarge { bytes });
             }
-            let id = self.new_id();
-            let head = head::body(&id, self.known, next, &[]);
-            self.transact(&id, &head, &step)?;
-            self.unfinished = match (self.unfinished.take(), next) {
-                (Some((_, changes)), Some(next)) => Some((next, changes)),
-                _ => None,
-            };
+            let (part, after) = rest.split_at(count);
+            let (key, value) = (self.keys.part(id, number), head::list(part).to_string());
+            self.ask("/v3/kv/put", &json!({"key": encoded(&key), "value": encoded(&value)}))?;
+            (rest, number) = (after, number + 1);
+        }
+        let head = head::journal_body(id, self.known, id, 0);
+        if let Err(error) = self.transact(id, &head, &[]) {
+            // Parts that stay go with the next journal.
+            let keys = self.keys.parts(id);
+            let drop_all = json!({"key": encoded(&keys.start), "range_end": encoded(&keys.end)});
+            if matches!(error, StoreError::Overtaken) {
+                self.ask("/v3/kv/deleterange", &drop_all)?;
+            }
+            return Err(error);
+        }
+        // Kept; whatever happens now, somebody carries it out.
+        self.unfinished = Some(Unfinished { id: id.to_owned(), done: 0, changes: changes.to_vec() });
+        if let Err(error) = self.finish() {
+            log::warn!("a large commit is not carried out yet: {error}");
         }
         Ok(())
     }
 
+    /// Carries out the rest of a journal.
+    fn finish(&mut self) -> Result<(), StoreError> {
+        let Some(Unfinished { id: journal, mut done, changes }) = self.unfinished.take() else {
+            return Ok(());
+        };
+        let all = operations(&self.keys, &changes);
+        loop {
+            let rest = all.get(done..).unwrap_or_default();
+            let count = plan::next(rest);
+            let mut step = rest[..count].to_vec();
+            let id = self.new_id();
+            let is_last = count == rest.len();
+            let head = if is_last {
+                // With all that others have left: no other journal is being written, or it will be overtaken.
+                step.push(Operation::DropAll { keys: self.keys.kind("journal") });
+                head::body(&id, self.known, &[])
+            } else {
+                head::journal_body(&id, self.known, &journal, done + count)
+            };
+            if let Err(error) = self.transact(&id, &head, &step) {
+                self.unfinished = Some(Unfinished { id: journal, done, changes });
+                return Err(error);
+            }
+            if is_last {
+                return Ok(());
+            }
+            done += count;
+        }
+    }
+
     /// What a commit of others, the next one, has changed.
-    fn learn(&mut self, head: Head) -> Option<News> {
+    fn learn(&mut self, head: Head) -> Result<Option<News>, StoreError> {
+        let changes = match (head.journal, &mut self.unfinished) {
+            (None, unfinished) => {
+                *unfinished = None;
+                head.changes
+            }
+            (Some((id, 0)), _) => {
+                let changes = self.journal(&id, head.revision)?;
+                self.unfinished = Some(Unfinished { id, done: 0, changes: changes.clone() });
+                changes
+            }
+            (Some((id, done)), Some(unfinished)) if unfinished.id == id => {
+                unfinished.done = done;
+                Vec::new()
+            }
+            (Some(_), _) => return Err(StoreError::Refused("a journal has no beginning".to_owned())),
+        };
         self.know(head.revision);
         self.is_doubtful |= self.overtaken == head.id;
-        match (head.done, &mut self.unfinished) {
-            (None, unfinished) => *unfinished = None,
-            (Some(0), unfinished) => *unfinished = Some((0, head.changes.clone())),
-            (Some(done), Some((known, _))) => *known = done,
-            // Not known from its beginning; the next load sees it.
-            (Some(_), None) => self.is_lost = true,
+        Ok((!changes.is_empty()).then_some(News::Changes(changes)))
+    }
+
+    /// The changes of a journal, as they were at a revision.
+    fn journal(&mut self, id: &str, revision: i64) -> Result<Vec<Change>, StoreError> {
+        let wrong = |why: record::Unreadable| StoreError::Row { table: "journal", reason: why.0 };
+        let mut all = Vec::new();
+        loop {
+            let key = self.keys.part(id, all.len());
+            let body = json!({"key": encoded(&key), "revision": revision.to_string()});
+            let answer = self.ask("/v3/kv/range", &body)?;
+            let Some(pair) = answer["kvs"].as_array().and_then(|pairs| pairs.first()) else { break };
+            let text = decoded(&pair["value"]).unwrap_or_default();
+            let value = serde_json::from_str(&text).map_err(|error| wrong(error.into()))?;
+            all.push(head::changes(&value).map_err(wrong)?);
         }
-        (!head.changes.is_empty()).then_some(News::Changes(head.changes))
+        Ok(all.concat())
     }
 
     /// All records of a kind as they were at a revision.
@@ -294,17 +367,19 @@ impl Store for Etcd {
         self.is_lost = true;
         for _ in 0..LOADS_MAX {
             let answer = self.ask("/v3/kv/range", &self.head_range())?;
-            let head = self.read_head(&answer)?;
+            let head = Self::read_head(&answer)?;
             self.known = head.as_ref().map_or(0, |head| head.revision);
-            if let Some(Head { done: Some(done), changes, .. }) = head {
-                self.unfinished = Some((done, changes));
+            let revision = integer(&answer["header"]["revision"]);
+            if let Some(Head { journal: Some((id, done)), .. }) = head {
+                let changes = self.journal(&id, revision)?;
+                self.unfinished = Some(Unfinished { id, done, changes });
                 match self.finish() {
                     // Another does it.
                     Ok(()) | Err(StoreError::Overtaken) => continue,
                     Err(error) => return Err(error),
                 }
             }
-            match self.load_at(integer(&answer["header"]["revision"])) {
+            match self.load_at(revision) {
                 Ok(snapshot) => {
                     let gateway = self.gateway.another();
                     self.follower =
@@ -332,29 +407,19 @@ impl Store for Etcd {
                 return Ok(());
             }
             let answer = self.ask("/v3/kv/range", &self.head_range())?;
-            let head = self.read_head(&answer)?;
+            let head = Self::read_head(&answer)?;
             return Err(self.fall_behind(head));
         }
         self.finish()?;
         let id = self.new_id();
         let all = operations(&self.keys, changes);
-        let head = head::body(&id, self.known, None, changes);
-        let bytes = head.to_string().len();
-        if bytes > BYTES_MAX {
-            return Err(StoreError::TooLarge { bytes });
+        let head = head::body(&id, self.known, changes);
+        let bytes = head.to_string().len() + all.iter().map(Operation::bytes).sum::<usize>();
+        if plan::next(&all) == all.len() && bytes <= BYTES_MAX {
+            self.transact(&id, &head, &all)
+        } else {
+            self.commit_large(&id, changes)
         }
-        let sum = bytes + all.iter().map(Operation::bytes).sum::<usize>();
-        if plan::next(&all) == all.len() && sum <= BYTES_MAX {
-            return self.transact(&id, &head, &all);
-        }
-        let head = head::body(&id, self.known, Some(0), &[]);
-        self.transact(&id, &head, &[Operation::put(self.keys.journal(), &head::list(changes))])?;
-        // Kept; whatever happens now, somebody carries it out.
-        self.unfinished = Some((0, changes.to_vec()));
-        if let Err(error) = self.finish() {
-            log::warn!("a large commit is not carried out yet: {error}");
-        }
-        Ok(())
     }
 
     fn news(&mut self) -> Result<Vec<News>, StoreError> {
@@ -362,7 +427,10 @@ impl Store for Etcd {
         if let Some(head) = self.ahead.take()
             && head.before == self.known
         {
-            all.extend(self.learn(head));
+            match self.learn(head) {
+                Ok(news) => all.extend(news),
+                Err(_) => self.is_lost = true,
+            }
         }
         for _ in 0..WAITS_MAX {
             let known = self.known;
@@ -382,7 +450,10 @@ impl Store for Etcd {
             for head in heads {
                 match head.revision {
                     revision if revision <= self.known => {}
-                    _ if head.before == self.known => all.extend(self.learn(head)),
+                    _ if head.before == self.known && !self.is_lost => match self.learn(head) {
+                        Ok(news) => all.extend(news),
+                        Err(_) => self.is_lost = true,
+                    },
                     _ => self.is_lost = true,
                 }
             }

@@ -4,11 +4,12 @@
 
 use std::time::Duration;
 
+use charms_reactive_server::runtimeconfig::{Etcd, News, Service, Store as _, StoreError};
 use serde_json::{Value, json};
 
 use crate::charmd::{CONFIG, ask, listed, waiter};
 use crate::cluster::{Cluster, Server};
-use crate::desk::draw;
+use crate::desk::{Desk, draw};
 
 /// Twice as many as etcd takes in one transaction.
 const MANY: usize = 260;
@@ -63,12 +64,44 @@ fn one_write_ends_more_waiters_than_a_transaction_holds() {
 }
 
 #[test]
+fn a_change_of_megabytes_is_one_commit() {
+    const WAITERS: usize = 6000;
+    let cluster = Cluster::start(1);
+    let members = || cluster.urls().iter().map(|url| url.parse().expect("an address")).collect();
+    let store = || Box::new(Etcd::new(members(), "/charmd/").expect("a store"));
+    let mut left = Desk::on(store());
+    let (mut right, mut last) = (store(), store());
+    let mut other = Desk { service: Service::load(right.load().expect("read")), ..Desk::alone() };
+    left.keeps = false;
+    for number in 0..WAITERS {
+        left.wait(&format!("w{number}"), "/a", 1, "900s").expect("made");
+    }
+    left.write("a").expect("written");
+    let changes = left.service.take_changes();
+    assert_eq!(changes.len(), 2 * WAITERS + 1, "each is made, and ends");
+    left.store.commit(&changes).expect("kept");
+    left.keeps = true;
+    assert!(matches!(right.commit(&[]), Err(StoreError::Overtaken)));
+    for news in right.news().expect("there is news") {
+        match news {
+            News::Changes(changes) => other.service.adopt(changes),
+            News::Everything(_) => panic!("nothing was missed"),
+        }
+    }
+    right.commit(&[]).expect("it knows everything");
+    let mut new = Desk { service: Service::load(last.load().expect("read")), ..Desk::alone() };
+    assert_eq!(left.outcome("w17"), "success");
+    let all = left.all();
+    assert!(other.all() == all && new.all() == all, "one truth");
+}
+
+#[test]
 fn a_large_commit_is_carried_out_by_whoever_is_left() {
     let cluster = Cluster::start(1);
     let (mut left, right) = (cluster.charmd(), cluster.charmd());
     let mut state = 7;
     let mut ended = 0;
-    for round in 0..8 {
+    for round in 0..10_u32 {
         fine(&right, "POST", "projects/p/configs", &json!({ "name": CONFIG }));
         make(&left, &format!("{CONFIG}/waiters"), &waiters(1));
         std::thread::scope(|scope| {
@@ -79,7 +112,8 @@ fn a_large_commit_is_carried_out_by_whoever_is_left() {
                     .map(drop)
                     .unwrap_or_default();
             });
-            std::thread::sleep(Duration::from_millis(draw(&mut state, 40).into()));
+            // Earlier and later: before the commit, in the middle of it, behind it.
+            std::thread::sleep(Duration::from_millis((round * 16 + draw(&mut state, 30)).into()));
             left.kill();
         });
         // Even rounds: by who goes on.  Odd rounds: by who begins.

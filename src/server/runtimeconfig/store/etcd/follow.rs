@@ -199,10 +199,8 @@ impl Thread {
             return Err(Trouble::Unreachable("etcd has ended the watch".to_owned()).into());
         }
         let events = message["events"].as_array().map(Vec::as_slice).unwrap_or_default();
-        // All of one transaction come together.
-        for events in events.chunk_by(|left, right| revision(left) == revision(right)) {
-            let pairs: Vec<&Value> = events.iter().map(|event| &event["kv"]).collect();
-            match Head::read(&self.keys, &pairs) {
+        for event in events {
+            match Head::read(&event["kv"]) {
                 Ok(head) => {
                     self.seen = head.revision;
                     let shared = self.shared.upgrade().ok_or(End::Over)?;
@@ -234,8 +232,4 @@ impl Thread {
         self.shared.upgrade().ok_or(End::Over)?.tell(change);
         Ok(())
     }
-}
-
-fn revision(event: &Value) -> i64 {
-    integer(&event["kv"]["mod_revision"])
 }

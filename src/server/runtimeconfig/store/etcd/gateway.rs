@@ -202,7 +202,7 @@ impl Gateway {
     /// Begins to watch keys, from a revision on, at the member that has answered last.
     pub(super) async fn watch(&mut self, keys: &Keys, from: i64) -> Result<Stream, Trouble> {
         let body = json!({"create_request": {
-            "key": encoded(&keys.head()), "range_end": encoded(&keys.head_end()), "start_revision": from.to_string(),
+            "key": encoded(&keys.head()), "start_revision": from.to_string(),
         }});
         let begin = async {
             let mut sender = self.connect().await?;

@@ -25,14 +25,14 @@ impl Keys {
         format!("{}head", self.0)
     }
 
-    /// The changes of a commit that is too large for one transaction.
-    pub(super) fn journal(&self) -> String {
-        format!("{}head.journal", self.0)
+    /// A part of the changes of a commit that is too large for one transaction.
+    pub(super) fn part(&self, commit: &str, number: usize) -> String {
+        format!("{}journal/{commit}/{number:06}", self.0)
     }
 
-    /// Behind the last key that begins with `head` and has no slash.
-    pub(super) fn head_end(&self) -> String {
-        format!("{}head/", self.0)
+    /// All parts of a commit.
+    pub(super) fn parts(&self, commit: &str) -> Range<String> {
+        self.below(&format!("journal/{commit}"))
     }
 
     /// Where records of a kind are: the first key, and that behind the last.
