@@ -1,6 +1,7 @@
 //! The one thread that owns the service: calls one after another, time, and the store.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
@@ -9,10 +10,16 @@ use charms_reactive_core::waiter::Moment;
 use serde_json::Value;
 use tokio::sync::oneshot;
 
-use crate::runtimeconfig::{Answer, ApiError, Call, Code, Service, Store, StoreError, WatchId};
+use crate::runtimeconfig::{Answer, ApiError, Call, Code, News, Service, Store, StoreError, WatchId};
 
 /// How many calls are written in one transaction at most.
 const BATCH_MAX: usize = 256;
+/// How many waiters end by time in one transaction, about.
+const ENDS_MAX: usize = 500;
+/// How often a call is done again because another server was faster.
+const TRIES_MAX: usize = 200;
+/// How long the thread waits before it tries again what the store has refused.
+const PAUSE: Duration = Duration::from_secs(1);
 /// How long the thread sleeps at most.
 const SLEEP_MAX: Duration = Duration::from_hours(1);
 
@@ -57,14 +64,26 @@ impl Drop for Watching {
 }
 
 enum Message {
-    Call { call: Box<Call>, reply: oneshot::Sender<Reply>, keeper: Keeper },
-    End { id: WatchId, reply: Option<oneshot::Sender<Option<Value>>> },
+    Call(Box<Asked>),
+    End {
+        id: WatchId,
+        reply: Option<oneshot::Sender<Option<Value>>>,
+    },
+    /// Another server has written.
+    News,
+}
+
+/// A call, and who waits for its answer.
+struct Asked {
+    call: Call,
+    reply: oneshot::Sender<Reply>,
+    keeper: Keeper,
 }
 
 /// The way to the thread that owns the service.
 #[derive(Clone, Debug)]
 pub struct Keeper {
-    messages: Sender<Message>,
+    messages: Arc<Sender<Message>>,
 }
 
 impl Keeper {
@@ -74,20 +93,27 @@ impl Keeper {
     ///
     /// [`StoreError`] when the store cannot be read.
     pub fn start(mut store: Box<dyn Store>) -> Result<(Self, JoinHandle<()>), StoreError> {
-        let service = Service::load(store.load()?);
         let (messages, inbox) = channel();
-        let keeper = Self { messages };
+        let messages = Arc::new(messages);
+        // The store does not keep the thread alive.
+        let waker = Arc::downgrade(&messages);
+        store.on_news(Box::new(move || {
+            if let Some(messages) = waker.upgrade() {
+                drop(messages.send(Message::News));
+            }
+        }));
+        let service = Service::load(store.load()?);
         let thread = std::thread::Builder::new().name("keeper".to_owned()).spawn(move || {
             let desk = Desk { service, store, watchers: HashMap::new() };
             desk.run(&inbox);
         })?;
-        Ok((keeper, thread))
+        Ok((Self { messages }, thread))
     }
 
     /// Has a call answered.
     pub async fn call(&self, call: Call) -> Reply {
         let (reply, answer) = oneshot::channel();
-        self.send(Message::Call { call: Box::new(call), reply, keeper: self.clone() });
+        self.send(Message::Call(Box::new(Asked { call, reply, keeper: self.clone() })));
         answer.await.unwrap_or_else(|_| Reply::Done(Err(Code::Unavailable.into())))
     }
 
@@ -111,78 +137,171 @@ struct Desk {
 impl Desk {
     fn run(mut self, inbox: &Receiver<Message>) {
         // What became due while nobody was there.
-        self.service.tick(now());
-        self.commit(Vec::new());
+        let mut is_fine = self.tick();
         loop {
-            let wait = self.service.next_timeout().map_or(SLEEP_MAX, |at| at.since(now()).min(SLEEP_MAX));
-            let mut batch = Vec::new();
-            match inbox.recv_timeout(wait) {
-                Ok(message) => batch.push(message),
-                Err(RecvTimeoutError::Timeout) => self.service.tick(now()),
+            let due = self.service.next_timeout().map_or(SLEEP_MAX, |at| at.since(now()).min(SLEEP_MAX));
+            let first = match inbox.recv_timeout(if is_fine { due } else { due.max(PAUSE) }) {
+                Ok(message) => Some(message),
+                Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => return,
-            }
-            batch.extend(inbox.try_iter().take(BATCH_MAX - batch.len()));
-            let replies = batch.into_iter().filter_map(|message| self.answer(message)).collect();
-            self.commit(replies);
-        }
-    }
-
-    fn answer(&mut self, message: Message) -> Option<(oneshot::Sender<Reply>, Reply)> {
-        match message {
-            Message::Call { call, reply, keeper } => {
-                let answer = match self.service.call(*call, now()) {
-                    Err(error) => Reply::Done(Err(error)),
-                    Ok(Answer::Done(value)) => Reply::Done(Ok(value)),
-                    Ok(Answer::Watching(id)) => {
-                        let (sender, changed) = oneshot::channel();
-                        self.watchers.insert(id, sender);
-                        Reply::Watching(Watching { id, changed, keeper })
-                    }
-                };
-                Some((reply, answer))
-            }
-            Message::End { id, reply } => {
-                self.watchers.remove(&id);
-                let value = self.service.end_watch(id);
-                if let Some(reply) = reply {
-                    drop(reply.send(value));
+            };
+            let mut asked = Vec::new();
+            let mut has_news = false;
+            for message in first.into_iter().chain(inbox.try_iter()).take(BATCH_MAX) {
+                match message {
+                    Message::Call(call) => asked.push(*call),
+                    Message::End { id, reply } => self.end(id, reply),
+                    Message::News => has_news = true,
                 }
-                None
+            }
+            if has_news {
+                self.learn();
+            }
+            is_fine = self.tick();
+            self.answer(asked);
+        }
+    }
+
+    fn end(&mut self, id: WatchId, reply: Option<oneshot::Sender<Option<Value>>>) {
+        self.watchers.remove(&id);
+        let value = self.service.end_watch(id);
+        if let Some(reply) = reply {
+            drop(reply.send(value));
+        }
+    }
+
+    /// Has happen what is due by time, a part at a time; tells whether it could be kept.
+    fn tick(&mut self) -> bool {
+        loop {
+            let now = now();
+            while self.service.changes().len() < ENDS_MAX
+                && let Some(at) = self.service.next_timeout().filter(|at| *at <= now)
+            {
+                self.service.tick(at);
+            }
+            if self.service.changes().is_empty() {
+                return true;
+            }
+            match self.commit() {
+                Ok(()) => self.notify(),
+                // Others may have ended the same ones.
+                Err(StoreError::Overtaken) if self.learn() => {}
+                Err(_) => return false,
             }
         }
     }
 
-    /// Writes down what changed, then answers; where that fails, nothing has happened.
-    fn commit(&mut self, replies: Vec<(oneshot::Sender<Reply>, Reply)>) {
-        let changes = self.service.take_changes();
-        let notices = self.service.take_notices();
-        if !changes.is_empty()
-            && let Err(error) = self.store.commit(&changes)
-        {
-            log::error!("{error}; {} changes are taken back", changes.len());
-            self.reload();
-            for (sender, _) in replies {
-                drop(sender.send(Reply::Done(Err(Code::Unavailable.into()))));
+    /// Answers calls, as many as possible in one transaction.
+    fn answer(&mut self, mut asked: Vec<Asked>) {
+        let mut size = BATCH_MAX;
+        let mut tries = 0;
+        while !asked.is_empty() {
+            let count = size.min(asked.len());
+            let answers: Vec<_> =
+                asked[..count].iter().map(|asked| self.service.call(asked.call.clone(), now())).collect();
+            let kept = self.commit();
+            if kept.is_err() {
+                // Nobody has heard of the watches that began.
+                for answer in &answers {
+                    if let Ok(Answer::Watching(id)) = answer {
+                        self.service.end_watch(*id);
+                    }
+                }
             }
-            return;
+            match kept {
+                Ok(()) => {
+                    for (asked, answer) in asked.drain(..count).zip(answers) {
+                        self.reply(asked, answer);
+                    }
+                    self.notify();
+                    (size, tries) = (BATCH_MAX, 0);
+                }
+                Err(StoreError::Overtaken) if tries < TRIES_MAX && self.learn() => tries += 1,
+                Err(StoreError::TooLarge { .. }) if count > 1 => size = count / 2,
+                Err(StoreError::TooLarge { .. }) => {
+                    let Asked { reply, .. } = asked.remove(0);
+                    drop(reply.send(Reply::Done(Err(Code::ResourceExhausted.into()))));
+                    size = BATCH_MAX;
+                }
+                Err(_) => {
+                    for Asked { reply, .. } in asked.drain(..) {
+                        drop(reply.send(Reply::Done(Err(Code::Unavailable.into()))));
+                    }
+                }
+            }
         }
-        for (sender, reply) in replies {
-            // Who asked may have gone.
-            drop(sender.send(reply));
+    }
+
+    fn reply(&mut self, asked: Asked, answer: Result<Answer, ApiError>) {
+        let Asked { reply, keeper, .. } = asked;
+        let answer = match answer {
+            Err(error) => Reply::Done(Err(error)),
+            Ok(Answer::Done(value)) => Reply::Done(Ok(value)),
+            Ok(Answer::Watching(id)) => {
+                let (sender, changed) = oneshot::channel();
+                self.watchers.insert(id, sender);
+                Reply::Watching(Watching { id, changed, keeper })
+            }
+        };
+        // Who asked may have gone.
+        drop(reply.send(answer));
+    }
+
+    /// Writes down what changed; where that fails, nothing has happened.
+    fn commit(&mut self) -> Result<(), StoreError> {
+        let kept = self.store.commit(self.service.changes());
+        match &kept {
+            Ok(()) => {
+                self.service.take_changes();
+            }
+            Err(error) => {
+                let count = self.service.changes().len();
+                self.service.take_back();
+                if !matches!(error, StoreError::Overtaken) {
+                    log::error!("{error}; {count} changes are taken back");
+                }
+                if !matches!(error, StoreError::Overtaken | StoreError::TooLarge { .. }) {
+                    self.end_watches();
+                }
+            }
         }
-        for (id, value) in notices {
+        kept
+    }
+
+    /// Takes over what others have written; tells whether it could be read.
+    fn learn(&mut self) -> bool {
+        match self.store.news() {
+            Ok(all) => {
+                for news in all {
+                    match news {
+                        News::Changes(changes) => self.service.adopt(changes),
+                        News::Everything(snapshot) => self.service.renew(snapshot),
+                    }
+                }
+                self.notify();
+                true
+            }
+            Err(error) => {
+                log::error!("{error}");
+                self.end_watches();
+                false
+            }
+        }
+    }
+
+    /// Tells who watches what has become of it.
+    fn notify(&mut self) {
+        for (id, value) in self.service.take_notices() {
             if let Some(watcher) = self.watchers.remove(&id) {
                 drop(watcher.send(value));
             }
         }
     }
 
-    /// Goes back to what is in the store; watches end.
-    fn reload(&mut self) {
-        self.watchers.clear();
-        match self.store.load() {
-            Ok(snapshot) => self.service = Service::load(snapshot),
-            Err(error) => log::error!("{error}; what is in memory may not be in the store"),
+    /// Ends all watches with an error: nobody knows whether they have missed something.
+    fn end_watches(&mut self) {
+        for (id, _) in self.watchers.drain() {
+            self.service.end_watch(id);
         }
     }
 }

@@ -7,8 +7,12 @@
 //!   keeper         one thread; takes calls one after another, and what is due by time
 //!     │            runtimeconfig::service   (state, call, now) ─► (state, answer, changes)
 //!     ▼
-//!   store          changes of many calls in one transaction, durable before any of them is answered
+//!   store          changes of many calls in one transaction, durable before any of them is answered;
+//!                  a directory, or an etcd that several servers share
 //! ```
+//!
+//! Where a store has been written by another server, the keeper takes the calls back, learns what is new, and
+//! does them again.
 //!
 //! The service is plain code without clock, thread and file: [`runtimeconfig::Service`].  The keeper gives
 //! it the time and writes down what it says.

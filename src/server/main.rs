@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use charms_reactive_server::keeper::Keeper;
 use charms_reactive_server::listen::{ListenError, Server, Token, WATCH_LIMIT};
-use charms_reactive_server::runtimeconfig::{Memory, Sqlite, Store, StoreError};
+use charms_reactive_server::runtimeconfig::{Endpoint, Etcd, Memory, Sqlite, Store, StoreError};
 use clap::{Parser, Subcommand};
 
 /// The daemon of a unit: serves waiters to its programs.
@@ -26,6 +26,13 @@ enum Command {
         /// Where everything is kept; without it, nothing survives the end of the server.
         #[arg(long, value_name = "DIR")]
         data: Option<PathBuf>,
+        /// Members of an etcd in which everything is kept, for example `http://127.0.0.1:2379`; servers on one
+        /// etcd are one.
+        #[arg(long, value_name = "URL", value_delimiter = ',', conflicts_with = "data")]
+        etcd: Vec<Endpoint>,
+        /// What the names of all keys in etcd begin with.
+        #[arg(long, value_name = "TEXT", default_value = "/charmd/", requires = "etcd")]
+        etcd_prefix: String,
         /// The unix socket to listen on.
         #[arg(long, value_name = "PATH", required_unless_present = "http")]
         socket: Option<PathBuf>,
@@ -51,9 +58,17 @@ enum ServeError {
 }
 
 fn main() -> ExitCode {
-    let Arguments { command: Command::Serve { data, socket, http, token_file } } = Arguments::parse();
+    let Arguments { command: Command::Serve { data, etcd, etcd_prefix, socket, http, token_file } } =
+        Arguments::parse();
     let _ = log::set_logger(&ToStandardError).map(|()| log::set_max_level(log::LevelFilter::Info));
-    match serve(data.as_deref(), socket.as_deref(), http, token_file.as_deref()) {
+    let store = || -> Result<Box<dyn Store>, StoreError> {
+        Ok(match data {
+            Some(directory) => Box::new(Sqlite::open(&directory)?),
+            None if etcd.is_empty() => Box::new(Memory),
+            None => Box::new(Etcd::new(etcd, &etcd_prefix)?),
+        })
+    };
+    match serve(store, socket.as_deref(), http, token_file.as_deref()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let chain = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source());
@@ -65,16 +80,12 @@ fn main() -> ExitCode {
 }
 
 fn serve(
-    data: Option<&Path>,
+    store: impl FnOnce() -> Result<Box<dyn Store>, StoreError>,
     socket: Option<&Path>,
     http: Option<SocketAddr>,
     token_file: Option<&Path>,
 ) -> Result<(), ServeError> {
-    let store: Box<dyn Store> = match data {
-        Some(directory) => Box::new(Sqlite::open(directory)?),
-        None => Box::new(Memory),
-    };
-    let (keeper, _thread) = Keeper::start(store)?;
+    let (keeper, _thread) = Keeper::start(store()?)?;
     let server = Server::new(keeper, WATCH_LIMIT);
     let token = token_file.map(|path| {
         let text = std::fs::read_to_string(path).unwrap_or_default();

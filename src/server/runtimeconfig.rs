@@ -13,6 +13,7 @@ mod page;
 mod query;
 mod service;
 mod store;
+mod undo;
 mod variable;
 mod waiter;
 
@@ -20,4 +21,6 @@ pub use call::{Call, Incoming, PROJECT_BYTES_MAX};
 pub use error::{ApiError, Code};
 pub use query::Presentation;
 pub use service::{Answer, REQUEST_ID_KEPT, Service, WatchId};
-pub use store::{Change, Memory, Snapshot, Sqlite, Store, StoreError};
+pub use store::{
+    Change, Endpoint, EndpointError, Etcd, Memory, News, Snapshot, Sqlite, Store, StoreError, Wake,
+};

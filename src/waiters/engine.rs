@@ -112,6 +112,34 @@ impl Engine {
         ended
     }
 
+    /// Has something be so as it was judged elsewhere, or before: nobody ends, and no time passes.
+    ///
+    /// A waiter whose condition is met already is not waited for: whoever judged has ended it, and says so.
+    pub fn adopt(&mut self, event: Event) {
+        match event {
+            Event::Write(path) => {
+                self.tree.insert(&path);
+            }
+            Event::Remove(path) => {
+                self.tree.remove(&path);
+            }
+            Event::RemoveBelow(path) => {
+                self.tree.remove_below(&path);
+            }
+            Event::Wait { name, waiter } => {
+                self.forget(&name);
+                // At its beginning no time is over.
+                if waiter.judge(|path| self.tree.count(path), waiter.created).is_none() {
+                    self.wait(name, waiter);
+                }
+            }
+            Event::Forget(name) => {
+                self.forget(&name);
+            }
+            Event::Tick => {}
+        }
+    }
+
     /// The first moment at which some waiter's time is over; None while nobody waits.
     ///
     /// That is a nanosecond behind its deadline, which is still in time.

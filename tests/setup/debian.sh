@@ -11,6 +11,7 @@ openssl     openssl
 chromium    chromium
 zip         zip
 go          golang-go
+etcd        etcd-server
 -ensurepip  python3-venv
 '
 
@@ -73,10 +74,12 @@ install_packages || {
 }
 
 # Not started now must not mean started at the next boot.
-case " $missing " in
-*" prometheus "*)
-    if command -v systemctl >/dev/null; then
-        $as_root systemctl disable --quiet prometheus.service
-    fi
-    ;;
-esac
+for service in prometheus:prometheus etcd-server:etcd; do
+    case " $missing " in
+    *" ${service%:*} "*)
+        if command -v systemctl >/dev/null; then
+            $as_root systemctl disable --quiet "${service#*:}.service"
+        fi
+        ;;
+    esac
+done

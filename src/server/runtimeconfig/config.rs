@@ -12,6 +12,7 @@ use super::error::{ApiError, Code};
 use super::page::Page;
 use super::service::{Service, WatchId};
 use super::store::{Change, Kept};
+use super::undo::Inverse;
 use super::variable::Variable;
 use super::waiter::KeptWaiter;
 
@@ -32,7 +33,7 @@ pub(super) struct Config {
 }
 
 impl Config {
-    fn new(uid: i64, description: String) -> Self {
+    pub(super) fn new(uid: i64, description: String) -> Self {
         Self {
             uid,
             description,
@@ -71,20 +72,17 @@ impl Config {
         updated.chain(waited).fold(made, Moment::max)
     }
 
-    /// Has something happen; gives the waiters that ended.
-    pub(super) fn happen(&mut self, event: Event, now: Moment) -> Vec<Change> {
-        let mut changes = Vec::new();
+    /// Has something happen; gives the waiters that ended, each as it is now and as it was.
+    pub(super) fn happen(&mut self, event: Event, now: Moment) -> Vec<(WaiterName, KeptWaiter, KeptWaiter)> {
+        let mut all = Vec::new();
         for ended in self.engine.apply(event, now) {
             if let Some(waiter) = self.waiters.get_mut(&ended.name) {
+                let before = waiter.clone();
                 waiter.ended = Some((ended.outcome, ended.at));
-                changes.push(Change::PutWaiter {
-                    config: self.uid,
-                    name: ended.name,
-                    waiter: Box::new(waiter.clone()),
-                });
+                all.push((ended.name, waiter.clone(), before));
             }
         }
-        changes
+        all
     }
 
     pub(super) fn to_json(&self, name: &ConfigName) -> Value {
@@ -162,9 +160,9 @@ impl Service {
         let uid = i64::try_from(now.nanoseconds()).unwrap_or(i64::MAX);
         let config = Config::new(uid, description);
         let body = config.to_json(name);
-        self.configs.insert(name.clone(), config);
+        self.insert_config(name, config);
         self.happen(name, Event::Tick, now);
-        self.put_config(name);
+        self.put_config(name, Inverse::Config { name: name.clone(), was: None });
         self.made(list, request_id, name.full(), now);
         Ok(body)
     }
@@ -181,17 +179,21 @@ impl Service {
     }
 
     pub(super) fn config_delete(&mut self, name: &ConfigName) -> Result<Value, ApiError> {
-        let watched = self.config(name)?.watched_paths();
+        self.config(name)?;
+        self.tell_all_deleted(name);
+        if let Some(config) = self.remove_config(name) {
+            let change = Change::DropConfig { uid: config.uid };
+            self.record(change, Inverse::Config { name: name.clone(), was: Some(Box::new(config)) });
+        }
+        Ok(json!({}))
+    }
+
+    /// Answers all watches of a config that is about to go.
+    pub(super) fn tell_all_deleted(&mut self, name: &ConfigName) {
+        let watched = self.configs.get(name).map(Config::watched_paths).unwrap_or_default();
         for path in watched {
             self.tell_deleted(name, &path);
         }
-        if let Some(config) = self.configs.remove(name) {
-            if let Some(at) = config.engine.next_timeout() {
-                self.drop_timeout(at, name);
-            }
-            self.changes.push(Change::DropConfig { uid: config.uid });
-        }
-        Ok(json!({}))
     }
 
     /// Answers the watches of a variable that is about to go.
@@ -204,19 +206,44 @@ impl Service {
         if let Some(variable) = config.variables.get(path) {
             let mut value = variable.to_json(name, path, true);
             value["state"] = "DELETED".into();
-            self.notify(watches, &value);
+            self.notify(name, path, watches, &value);
         }
     }
 
+    pub(super) fn config_update(
+        &mut self,
+        name: &ConfigName,
+        description: String,
+    ) -> Result<Value, ApiError> {
+        let inverse = self.head_of(name)?;
+        self.config_mut(name)?.description = description;
+        self.put_config(name, inverse);
+        Ok(self.config(name)?.to_json(name))
+    }
+
+    pub(super) fn policy_set(&mut self, name: &ConfigName, policy: Value) -> Result<Value, ApiError> {
+        let inverse = self.head_of(name)?;
+        let set = self.config_mut(name)?.set_policy(policy)?;
+        self.put_config(name, inverse);
+        Ok(set)
+    }
+
+    /// What takes a change of a config back that leaves alone what it holds.
+    fn head_of(&self, name: &ConfigName) -> Result<Inverse, ApiError> {
+        let Config { description, policy, .. } = self.config(name)?;
+        Ok(Inverse::Head { name: name.clone(), description: description.clone(), policy: policy.clone() })
+    }
+
     /// Writes a config down, without what it holds.
-    pub(super) fn put_config(&mut self, name: &ConfigName) {
+    fn put_config(&mut self, name: &ConfigName, inverse: Inverse) {
         if let Some(config) = self.configs.get(name) {
-            self.changes.push(Change::PutConfig {
+            let change = Change::PutConfig {
                 uid: config.uid,
                 name: name.clone(),
                 description: config.description.clone(),
                 policy: config.policy.clone(),
-            });
+            };
+            self.record(change, inverse);
         }
     }
 }

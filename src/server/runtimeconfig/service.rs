@@ -10,6 +10,7 @@ use super::call::{Call, ConfigName, Resource};
 use super::config::Config;
 use super::error::{ApiError, Code};
 use super::store::{Change, Request, Snapshot};
+use super::undo::Inverse;
 
 /// How long a request id is remembered.
 pub const REQUEST_ID_KEPT: Duration = Duration::from_hours(24);
@@ -34,27 +35,34 @@ pub enum Answer {
 #[derive(Debug)]
 pub struct Service {
     pub(super) configs: BTreeMap<ConfigName, Config>,
-    requests: HashMap<RequestKey, Request>,
+    /// What a config is called.
+    pub(super) names: HashMap<i64, ConfigName>,
+    pub(super) requests: HashMap<RequestKey, Request>,
     /// Request ids by age.
-    ages: VecDeque<(Moment, RequestKey)>,
+    pub(super) ages: VecDeque<(Moment, RequestKey)>,
     /// When the next waiter of a config is over.
     timeouts: BTreeSet<(Moment, ConfigName)>,
     pub(super) watches: HashMap<WatchId, (ConfigName, String)>,
-    last_watch: WatchId,
+    pub(super) last_watch: WatchId,
     /// The moment of the last change.
-    last: Moment,
+    pub(super) last: Moment,
     pub(super) changes: Vec<Change>,
+    /// What takes the changes back, in the order in which they were made.
+    pub(super) inverses: Vec<Inverse>,
     pub(super) notices: Vec<(WatchId, Value)>,
+    /// Where the watches of `notices` were.
+    pub(super) told: Vec<(WatchId, ConfigName, String)>,
 }
 
 /// Parent with collection, and the id.
-type RequestKey = (String, String);
+pub(super) type RequestKey = (String, String);
 
 impl Service {
     /// The service as it was kept.
     pub fn load(snapshot: Snapshot) -> Self {
         let mut service = Self {
             configs: BTreeMap::new(),
+            names: HashMap::new(),
             requests: HashMap::new(),
             ages: VecDeque::new(),
             timeouts: BTreeSet::new(),
@@ -62,7 +70,9 @@ impl Service {
             last_watch: 0,
             last: Moment::MIN,
             changes: Vec::new(),
+            inverses: Vec::new(),
             notices: Vec::new(),
+            told: Vec::new(),
         };
         for request in snapshot.requests {
             service.last = service.last.max(request.at);
@@ -71,8 +81,7 @@ impl Service {
         for (name, kept) in snapshot.configs {
             let config = Config::load(kept);
             service.last = service.last.max(config.last());
-            service.configs.insert(name.clone(), config);
-            service.note_timeout(&name);
+            service.insert_config(&name, config);
         }
         service
     }
@@ -91,18 +100,10 @@ impl Service {
             }
             Call::ConfigGet { config } => self.config(&config)?.to_json(&config),
             Call::ConfigList { project, page } => self.config_list(&project, &page)?,
-            Call::ConfigUpdate { config, description } => {
-                self.config_mut(&config)?.description = description;
-                self.put_config(&config);
-                self.config(&config)?.to_json(&config)
-            }
+            Call::ConfigUpdate { config, description } => self.config_update(&config, description)?,
             Call::ConfigDelete { config } => self.config_delete(&config)?,
             Call::PolicyGet { config } => self.config(&config)?.policy.clone(),
-            Call::PolicySet { config, policy } => {
-                let set = self.config_mut(&config)?.set_policy(policy)?;
-                self.put_config(&config);
-                set
-            }
+            Call::PolicySet { config, policy } => self.policy_set(&config, policy)?,
             Call::TestPermissions { config, resource, permissions } => {
                 self.test_permissions(&config, &resource, &permissions)
             }
@@ -163,8 +164,15 @@ impl Service {
         config.variable(&name, &path).ok()
     }
 
-    /// The changes since the last time that this was asked.
+    /// The changes that were not taken yet.
+    pub fn changes(&self) -> &[Change] {
+        &self.changes
+    }
+
+    /// The changes since the last time that this was asked; they cannot be taken back any more.
     pub fn take_changes(&mut self) -> Vec<Change> {
+        self.inverses.clear();
+        self.told.clear();
         std::mem::take(&mut self.changes)
     }
 
@@ -186,20 +194,42 @@ impl Service {
         self.last = self.last.max(now);
         let Some(config) = self.configs.get_mut(name) else { return };
         let before = config.engine.next_timeout();
-        self.changes.extend(config.happen(event, now));
+        let uid = config.uid;
+        for (waiter_name, waiter, before) in config.happen(event, now) {
+            self.record(
+                Change::PutWaiter { config: uid, name: waiter_name.clone(), waiter: Box::new(waiter) },
+                Inverse::Waiter { config: name.clone(), name: waiter_name, was: Some(Box::new(before)) },
+            );
+        }
+        self.move_timeout(before, name);
+    }
+
+    /// Notes a change, and what takes it back.
+    pub(super) fn record(&mut self, change: Change, inverse: Inverse) {
+        self.changes.push(change);
+        self.inverses.push(inverse);
+    }
+
+    /// Notes when the next waiter of a config is over, which was `before`.
+    pub(super) fn move_timeout(&mut self, before: Option<Moment>, name: &ConfigName) {
         if let Some(at) = before {
             self.timeouts.remove(&(at, name.clone()));
         }
-        self.note_timeout(name);
-    }
-
-    fn note_timeout(&mut self, name: &ConfigName) {
         let next = self.configs.get(name).and_then(|config| config.engine.next_timeout());
         self.timeouts.extend(next.map(|at| (at, name.clone())));
     }
 
-    pub(super) fn drop_timeout(&mut self, at: Moment, name: &ConfigName) {
-        self.timeouts.remove(&(at, name.clone()));
+    pub(super) fn insert_config(&mut self, name: &ConfigName, config: Config) {
+        self.names.insert(config.uid, name.clone());
+        self.configs.insert(name.clone(), config);
+        self.move_timeout(None, name);
+    }
+
+    pub(super) fn remove_config(&mut self, name: &ConfigName) -> Option<Config> {
+        let config = self.configs.remove(name)?;
+        self.names.remove(&config.uid);
+        self.move_timeout(config.engine.next_timeout(), name);
+        Some(config)
     }
 
     pub(super) fn new_watch(&mut self, name: ConfigName, path: &str) -> WatchId {
@@ -208,9 +238,10 @@ impl Service {
         self.last_watch
     }
 
-    pub(super) fn notify(&mut self, watches: Vec<WatchId>, value: &Value) {
+    pub(super) fn notify(&mut self, name: &ConfigName, path: &str, watches: Vec<WatchId>, value: &Value) {
         for id in watches {
             self.watches.remove(&id);
+            self.told.push((id, name.clone(), path.to_owned()));
             self.notices.push((id, value.clone()));
         }
     }
@@ -224,22 +255,24 @@ impl Service {
     pub(super) fn made(&mut self, list: String, request_id: Option<String>, name: String, at: Moment) {
         let Some(id) = request_id else { return };
         let request = Request { list, id, name, at };
-        self.changes.push(Change::PutRequest(request.clone()));
-        self.remember(request);
+        let key = (request.list.clone(), request.id.clone());
+        let was = self.remember(request.clone());
+        self.record(Change::PutRequest(request), Inverse::Request { key, was });
     }
 
-    fn remember(&mut self, request: Request) {
+    pub(super) fn remember(&mut self, request: Request) -> Option<Request> {
         let key = (request.list.clone(), request.id.clone());
         self.ages.push_back((request.at, key.clone()));
-        self.requests.insert(key, request);
+        self.requests.insert(key, request)
     }
 
     /// Forgets a request id, unless it was used again since.
     fn forget_request(&mut self, key: &RequestKey, now: Moment) {
         let is_meant = |request: &Request| now.since(request.at) >= REQUEST_ID_KEPT;
         if self.requests.get(key).is_some_and(is_meant) {
-            self.requests.remove(key);
-            self.changes.push(Change::DropRequest { list: key.0.clone(), id: key.1.clone() });
+            let was = self.requests.remove(key);
+            let change = Change::DropRequest { list: key.0.clone(), id: key.1.clone() };
+            self.record(change, Inverse::Request { key: key.clone(), was });
         }
     }
 

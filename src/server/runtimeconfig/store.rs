@@ -1,5 +1,6 @@
 //! What must survive a restart, and where it is kept.
 
+mod etcd;
 mod sqlite;
 
 use charms_reactive_core::waiter::{Moment, VariablePath, WaiterName};
@@ -9,6 +10,7 @@ use super::call::ConfigName;
 use super::variable::Variable;
 use super::waiter::KeptWaiter;
 
+pub use etcd::{Endpoint, EndpointError, Etcd};
 pub use sqlite::Sqlite;
 
 /// Why nothing could be kept, or read again.
@@ -40,6 +42,21 @@ pub enum StoreError {
         /// Why.
         reason: String,
     },
+    /// Another server was faster.
+    #[error("another server has written first")]
+    Overtaken,
+    /// So much cannot be kept at once.
+    #[error("{bytes} bytes are too many for one transaction")]
+    TooLarge {
+        /// How much it is.
+        bytes: usize,
+    },
+    /// No member of etcd answers.
+    #[error("no member of etcd answers: {0}")]
+    Unreachable(String),
+    /// etcd answers, and does not do it.
+    #[error("etcd refuses: {0}")]
+    Refused(String),
 }
 
 /// What a request with an id has made.
@@ -83,8 +100,8 @@ pub enum Change {
     DropConfig { uid: i64 },
     /// A variable is new, or other.
     PutVariable { config: i64, path: VariablePath, variable: Variable },
-    /// A variable is gone.
-    DropVariable { config: i64, path: String },
+    /// A variable is gone, and all that were below its path.
+    DropVariable { config: i64, path: VariablePath },
     /// A waiter is new, or has ended.
     PutWaiter { config: i64, name: WaiterName, waiter: Box<KeptWaiter> },
     /// A waiter is gone.
@@ -95,13 +112,41 @@ pub enum Change {
     DropRequest { list: String, id: String },
 }
 
+/// What others have kept in the same store.
+#[derive(Clone, Debug, PartialEq)]
+pub enum News {
+    /// These changes, one after another.
+    Changes(Vec<Change>),
+    /// So much that it is told from the beginning.
+    Everything(Snapshot),
+}
+
+/// Has the keeper ask for news.
+pub type Wake = Box<dyn Fn() + Send + Sync>;
+
 /// Where changes are kept.
+///
+/// Where several servers share a store, all that is kept has one order.  Each server knows it up to some point:
+/// all of it after [`Store::load`], and more with its own commits and with [`Store::news`].
 pub trait Store: Send {
     /// Everything that was kept.
     fn load(&mut self) -> Result<Snapshot, StoreError>;
 
     /// Keeps changes, all or none; when this returns, they survive whatever happens.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Overtaken`] where others have kept something that this server does not know: nothing is kept
+    /// then, not even nothing.  So whoever commits, if only an empty list, has known everything at that moment.
     fn commit(&mut self, changes: &[Change]) -> Result<(), StoreError>;
+
+    /// What others have kept since the last time; after [`StoreError::Overtaken`] at least what overtook.
+    fn news(&mut self) -> Result<Vec<News>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    /// Whom to wake when there is news.
+    fn on_news(&mut self, _wake: Wake) {}
 }
 
 /// Keeps nothing.

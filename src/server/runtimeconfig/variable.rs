@@ -13,6 +13,7 @@ use super::error::{ApiError, Code};
 use super::page::Page;
 use super::service::{Answer, Service};
 use super::store::Change;
+use super::undo::Inverse;
 
 /// A variable.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,7 +121,7 @@ impl Service {
         self.put_variable(name, path, variable)?;
         self.happen(name, Event::Write(path.clone()), now);
         let watches = self.config_mut(name)?.take_watches(path.as_str());
-        self.notify(watches, &body);
+        self.notify(name, path.as_str(), watches, &body);
         Ok(body)
     }
 
@@ -132,8 +133,11 @@ impl Service {
     ) -> Result<(), ApiError> {
         let config = self.config_mut(name)?;
         let uid = config.uid;
-        config.variables.insert(path.as_str().to_owned(), variable.clone());
-        self.changes.push(Change::PutVariable { config: uid, path: path.clone(), variable });
+        let was = config.variables.insert(path.as_str().to_owned(), variable.clone());
+        self.record(
+            Change::PutVariable { config: uid, path: path.clone(), variable },
+            Inverse::Variables { name: name.clone(), were: vec![(path.clone(), was)] },
+        );
         Ok(())
     }
 
@@ -153,14 +157,31 @@ impl Service {
         if !is_variable && !is_recursive {
             return Err(Code::FailedPrecondition.into());
         }
-        let gone: Vec<String> = config.below(path, None).map(|(path, _)| path.clone()).collect();
-        for path in gone {
-            self.tell_deleted(name, &path);
-            self.config_mut(name)?.variables.remove(&path);
-            self.changes.push(Change::DropVariable { config: uid, path });
-        }
+        let were = self.remove_below(name, path);
+        self.record(
+            Change::DropVariable { config: uid, path: path.clone() },
+            Inverse::Variables { name: name.clone(), were },
+        );
         self.happen(name, Event::RemoveBelow(path.clone()), now);
         Ok(json!({}))
+    }
+
+    /// Takes away the variable at `path` and those below it, and answers their watches; gives what they were.
+    pub(super) fn remove_below(
+        &mut self,
+        name: &ConfigName,
+        path: &VariablePath,
+    ) -> Vec<(VariablePath, Option<Variable>)> {
+        let Some(config) = self.configs.get(name) else { return Vec::new() };
+        let gone: Vec<String> = config.below(path, None).map(|(path, _)| path.clone()).collect();
+        let mut were = Vec::new();
+        for text in gone {
+            self.tell_deleted(name, &text);
+            let was = self.configs.get_mut(name).and_then(|config| config.variables.remove(&text));
+            // What is a key was a path.
+            were.extend(VariablePath::parse_variable(&text).ok().map(|path| (path, was)));
+        }
+        were
     }
 
     pub(super) fn variable_watch(

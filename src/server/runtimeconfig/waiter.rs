@@ -10,6 +10,7 @@ use super::error::{ApiError, Code};
 use super::page::Page;
 use super::service::Service;
 use super::store::Change;
+use super::undo::Inverse;
 
 /// How many waiters are looked at for overlapping paths.
 const LOOKED_AT_MAX: usize = 100;
@@ -145,7 +146,10 @@ impl Service {
         let config = self.config_mut(config_name)?;
         let uid = config.uid;
         config.waiters.insert(name.clone(), waiter.clone());
-        self.changes.push(Change::PutWaiter { config: uid, name: name.clone(), waiter: Box::new(waiter) });
+        self.record(
+            Change::PutWaiter { config: uid, name: name.clone(), waiter: Box::new(waiter) },
+            Inverse::Waiter { config: config_name.clone(), name: name.clone(), was: None },
+        );
         self.made(list, request_id, name.to_string(), now);
         self.happen(config_name, event, now);
         Ok(self.config(config_name)?.waiter(name)?.operation(config_name, name))
@@ -160,9 +164,12 @@ impl Service {
         self.config(config_name)?.waiter(name)?;
         self.happen(config_name, Event::Forget(name.clone()), now);
         let config = self.config_mut(config_name)?;
-        config.waiters.remove(name);
+        let was = config.waiters.remove(name).map(Box::new);
         let uid = config.uid;
-        self.changes.push(Change::DropWaiter { config: uid, name: name.clone() });
+        self.record(
+            Change::DropWaiter { config: uid, name: name.clone() },
+            Inverse::Waiter { config: config_name.clone(), name: name.clone(), was },
+        );
         Ok(json!({}))
     }
 }

@@ -168,6 +168,9 @@ impl Store for Sqlite {
     }
 
     fn commit(&mut self, changes: &[Change]) -> Result<(), StoreError> {
+        if changes.is_empty() {
+            return Ok(());
+        }
         let transaction = self.connection.transaction()?;
         for change in changes {
             write(&transaction, change)?;
@@ -202,7 +205,12 @@ fn write(transaction: &Transaction<'_>, change: &Change) -> Result<(), rusqlite:
             )
         }
         Change::DropVariable { config, path } => {
-            run("DELETE FROM variable WHERE config = ?1 AND path = ?2", params![config, path])
+            // What begins with the path and a slash: `0` follows the slash.
+            let (begin, end) = (format!("{}/", path.as_str()), format!("{}0", path.as_str()));
+            run(
+                "DELETE FROM variable WHERE config = ?1 AND (path = ?2 OR (path >= ?3 AND path < ?4))",
+                params![config, path.as_str(), begin, end],
+            )
         }
         Change::PutWaiter { config, name, waiter } => {
             let Declared { success, failure, timeout } = &waiter.declared;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use charms_reactive_core::waiter::Moment;
 use charms_reactive_server::runtimeconfig::{
-    Answer, ApiError, Call, Incoming, Memory, Service, Snapshot, Store, WatchId,
+    Answer, ApiError, Call, Change, Incoming, Memory, Service, Snapshot, Store, WatchId,
 };
 use serde_json::{Value, json};
 
@@ -15,18 +15,24 @@ pub(crate) struct Desk {
     pub(crate) service: Service,
     pub(crate) store: Box<dyn Store>,
     pub(crate) now: Moment,
+    /// Whether changes are kept at once; otherwise they can be taken back.
+    pub(crate) keeps: bool,
+    /// What another server is to be told.
+    pub(crate) told: Vec<Change>,
 }
 
 impl Desk {
-    /// An empty service that keeps nothing, with one config.
-    pub(crate) fn new() -> Self {
-        Self::with(Box::new(Memory), Service::load(Snapshot::default()))
+    /// An empty service that keeps nothing, without a config.
+    pub(crate) fn alone() -> Self {
+        let now = Moment::parse("2024-05-01T10:00:00Z").expect("a moment");
+        let service = Service::load(Snapshot::default());
+        Self { service, store: Box::new(Memory), now, keeps: true, told: Vec::new() }
     }
 
-    /// A service on a store, with one config.
-    pub(crate) fn with(store: Box<dyn Store>, service: Service) -> Self {
-        let now = Moment::parse("2024-05-01T10:00:00Z").expect("a moment");
-        let mut desk = Self { service, store, now };
+    /// The service of a store that is empty, with one config.
+    pub(crate) fn on(mut store: Box<dyn Store>) -> Self {
+        let service = Service::load(store.load().expect("read"));
+        let mut desk = Self { service, store, ..Self::alone() };
         desk.ask("POST", "projects/p/configs", &json!({ "name": CONFIG })).expect("a config");
         desk
     }
@@ -42,7 +48,11 @@ impl Desk {
         let body = if method == "GET" || method == "DELETE" { "" } else { &body };
         let (_, call) = Call::parse(Incoming { method, path: &path, query, body: body.as_bytes() });
         let answer = self.service.call(call?, self.now);
-        self.store.commit(&self.service.take_changes()).expect("kept");
+        if self.keeps {
+            let changes = self.service.take_changes();
+            self.store.commit(&changes).expect("kept");
+            self.told.extend(changes);
+        }
         answer
     }
 
@@ -108,4 +118,37 @@ impl Desk {
         }
         all
     }
+}
+
+/// A number below `bound`, drawn from `state`.
+pub(crate) fn draw(state: &mut u64, bound: u32) -> u32 {
+    *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+    u32::try_from(*state >> 33).expect("31 bits") % bound
+}
+
+/// One of three texts.
+fn pick(state: &mut u64, texts: [&'static str; 3]) -> &'static str {
+    texts[usize::try_from(draw(state, 3)).expect("small")]
+}
+
+/// One random request.
+pub(crate) fn step(desk: &mut Desk, state: &mut u64) {
+    let path = format!("{}/{}", pick(state, ["a", "ab", "b"]), draw(state, 6));
+    let name = format!("w{}", draw(state, 5));
+    desk.pass(Duration::from_millis(draw(state, 900).into()));
+    // Most of these are refused now and then, which is fine: then nothing may change.
+    let _ = match draw(state, 12) {
+        0..=3 => desk.write(&path),
+        4 => desk.ask("PUT", &format!("{CONFIG}/variables/{path}"), &json!({"value": "aGkK"})),
+        5 => desk.ask("DELETE", &format!("{CONFIG}/variables/{path}"), &json!({})),
+        6 => desk.ask("DELETE", &format!("{CONFIG}/variables/a?recursive=true"), &json!({})),
+        7 | 8 => desk.wait(&name, pick(state, ["/a", "b", "/"]), 1 + draw(state, 8), "2.5s"),
+        9 => desk.ask("DELETE", &format!("{CONFIG}/waiters/{name}"), &json!({})),
+        10 => desk.ask("PUT", CONFIG, &json!({"description": path})),
+        _ => desk.ask(
+            "POST",
+            &format!("{CONFIG}:setIamPolicy"),
+            &json!({"policy": {"bindings": [{"role": path}]}}),
+        ),
+    };
 }

@@ -1,7 +1,10 @@
-//! The service with a made-up clock, its store, and `charmd` as a process.
+//! The service with a made-up clock, its stores, and `charmd` as a process.
 
+mod charmd;
 mod desk;
+mod directory;
 mod hostile;
-mod process;
-mod restart;
-mod time;
+mod memory;
+mod socket;
+mod sqlite;
+mod undo;

@@ -6,6 +6,7 @@ use charms_reactive_core::waiter::Moment;
 use charms_reactive_server::runtimeconfig::{Code, REQUEST_ID_KEPT};
 use serde_json::json;
 
+use super::Place;
 use crate::desk::{CONFIG, Desk};
 
 const OVER: &str = "Timeout expired.";
@@ -13,7 +14,8 @@ const OVER: &str = "Timeout expired.";
 #[test]
 fn a_deadline_is_exact_and_its_moment_still_in_time() {
     let run = |late: u64| {
-        let mut desk = Desk::new();
+        let place = Place::new();
+        let mut desk = Desk::on(place.open());
         desk.wait("w", "/a", 1, "60s").expect("made");
         let created = desk.get(&format!("{CONFIG}/waiters/w")).expect("a waiter")["createTime"].clone();
         desk.now = Moment::parse(created.as_str().expect("a text")).expect("a moment");
@@ -27,7 +29,8 @@ fn a_deadline_is_exact_and_its_moment_still_in_time() {
 
 #[test]
 fn a_timeout_needs_nobody_who_asks() {
-    let mut desk = Desk::new();
+    let place = Place::new();
+    let mut desk = Desk::on(place.open());
     desk.wait("late", "/a", 1, "60s").expect("made");
     desk.wait("early", "/a", 1, "0.000000001s").expect("made");
     let first = desk.service.next_timeout().expect("somebody waits");
@@ -46,7 +49,8 @@ fn a_timeout_needs_nobody_who_asks() {
 
 #[test]
 fn every_change_has_a_later_moment() {
-    let mut desk = Desk::new();
+    let place = Place::new();
+    let mut desk = Desk::on(place.open());
     let mut last = String::new();
     for number in 0..50 {
         let made = desk.write(&format!("a/v{number}")).expect("written");
@@ -66,7 +70,8 @@ fn every_change_has_a_later_moment() {
 
 #[test]
 fn a_request_id_is_forgotten_after_a_day() {
-    let mut desk = Desk::new();
+    let place = Place::new();
+    let mut desk = Desk::on(place.open());
     let create = |desk: &mut Desk| {
         let body = json!({"name": format!("{CONFIG}/variables/a"), "text": "x"});
         desk.ask("POST", &format!("{CONFIG}/variables?requestId=r"), &body).map_err(|error| error.code)
@@ -80,7 +85,8 @@ fn a_request_id_is_forgotten_after_a_day() {
 
 #[test]
 fn a_watch_that_ends_by_time_has_the_variable_without_state() {
-    let mut desk = Desk::new();
+    let place = Place::new();
+    let mut desk = Desk::on(place.open());
     let made = desk.write("a").expect("written");
     let id = desk.watch("a");
     assert_eq!(desk.service.end_watch(id), Some(made));
@@ -91,7 +97,8 @@ fn a_watch_that_ends_by_time_has_the_variable_without_state() {
 
 #[test]
 fn many_watches_of_one_variable_are_answered_by_one_write() {
-    let mut desk = Desk::new();
+    let place = Place::new();
+    let mut desk = Desk::on(place.open());
     desk.write("a").expect("written");
     let watches: Vec<_> = (0..10_000).map(|_| desk.watch("a")).collect();
     let updated =
