@@ -19,6 +19,8 @@ pub enum Code {
     AlreadyExists,
     /// The token is another one.
     PermissionDenied,
+    /// So much cannot be kept.
+    ResourceExhausted,
     /// There is no token.
     Unauthenticated,
     /// Not in this state of things.
@@ -40,6 +42,7 @@ impl Code {
             Self::NotFound => 5,
             Self::AlreadyExists => 6,
             Self::PermissionDenied => 7,
+            Self::ResourceExhausted => 8,
             Self::FailedPrecondition => 9,
             Self::Aborted => 10,
             Self::Unimplemented => 12,
@@ -56,6 +59,7 @@ impl Code {
             Self::PermissionDenied => 403,
             Self::NotFound => 404,
             Self::AlreadyExists | Self::Aborted => 409,
+            Self::ResourceExhausted => 429,
             Self::Unimplemented => 501,
             Self::Unavailable => 503,
             Self::DeadlineExceeded => 504,
@@ -69,6 +73,7 @@ impl Code {
             Self::NotFound => "NOT_FOUND",
             Self::AlreadyExists => "ALREADY_EXISTS",
             Self::PermissionDenied => "PERMISSION_DENIED",
+            Self::ResourceExhausted => "RESOURCE_EXHAUSTED",
             Self::Unauthenticated => "UNAUTHENTICATED",
             Self::FailedPrecondition => "FAILED_PRECONDITION",
             Self::Aborted => "ABORTED",
@@ -83,6 +88,7 @@ impl Code {
             Self::NotFound => "notFound",
             Self::AlreadyExists => "alreadyExists",
             Self::PermissionDenied => "forbidden",
+            Self::ResourceExhausted => "rateLimitExceeded",
             Self::Unauthenticated => "required",
             Self::FailedPrecondition => "failedPrecondition",
             Self::Aborted => "aborted",
@@ -98,6 +104,7 @@ impl Code {
             Self::NotFound => "Requested entity was not found.",
             Self::AlreadyExists => "Requested entity already exists",
             Self::PermissionDenied => "The caller does not have permission",
+            Self::ResourceExhausted => "More than the store can keep at once.",
             Self::Unauthenticated => "Request is missing required authentication credential.",
             Self::FailedPrecondition => "Precondition check failed.",
             Self::Aborted => "The operation was aborted.",
