@@ -1,5 +1,6 @@
 //! Sockets and HTTP: the only asynchronous part.
 
+mod batch;
 mod quota;
 mod respond;
 mod tls;
@@ -24,7 +25,7 @@ use crate::keeper::{Keeper, Reply};
 use crate::runtimeconfig::{ApiError, Call, Code, Incoming, Presentation, discovery, openapi};
 use quota::Count;
 pub use quota::Quotas;
-use respond::{respond, takes_gzip};
+use respond::{respond, send, takes_gzip, written};
 pub use tls::{Identity, TlsError};
 
 /// How long a watch waits: below the sixty seconds after which Google's client for Python gives up.
@@ -32,6 +33,9 @@ pub const WATCH_LIMIT: Duration = Duration::from_secs(58);
 
 /// How long a body may be.
 pub const BODY_BYTES_MAX: usize = 1024 * 1024;
+
+/// Where batches go: as discovery says, and as Google's older clients know.
+const BATCH_PATHS: [&str; 2] = ["/batch", "/batch/runtimeconfig/v1beta1"];
 
 /// What answers requests.
 #[derive(Clone, Debug)]
@@ -168,6 +172,37 @@ impl Server {
         }
     }
 
+    /// Has a request answered.
+    async fn answer(&self, incoming: Incoming<'_>) -> (Presentation, Result<Value, ApiError>) {
+        let (presentation, call) = Call::parse(incoming);
+        let result = match call.and_then(|call| self.count(&call).map(|()| call)) {
+            Err(error) => Err(error),
+            Ok(call) => match self.keeper.call(call).await {
+                Reply::Done(result) => result,
+                Reply::Watching(watching) => watching.wait(self.watch_limit).await,
+            },
+        };
+        (presentation, result)
+    }
+
+    /// Has the requests of a batch answered, one after another.
+    async fn batch(&self, content_type: &str, body: &[u8]) -> Result<String, ApiError> {
+        let mut text = String::new();
+        for part in batch::parse(content_type, body)? {
+            let incoming = part.incoming();
+            let (presentation, result) = if incoming.path.ends_with(":watch") {
+                // The others would wait for it.
+                let error = ApiError::invalid("batch", "a watch is no part of a batch");
+                (Presentation::default(), Err(error))
+            } else {
+                self.answer(incoming).await
+            };
+            let (status, answer) = written(&presentation, result);
+            text.push_str(&part.answer(status, &answer));
+        }
+        Ok(text + batch::END)
+    }
+
     /// Counts a call, where they are counted.
     fn count(&self, call: &Call) -> Result<(), ApiError> {
         match (&self.quota, call.kind()) {
@@ -216,14 +251,14 @@ async fn handle(State(server): State<Server>, request: Request) -> Response<Body
         }
         _ => Incoming { method: head.method.as_str(), path, query, body: &body },
     };
-    let (presentation, call) = Call::parse(incoming);
-    let result = match call.and_then(|call| server.count(&call).map(|()| call)) {
-        Err(error) => Err(error),
-        Ok(call) => match server.keeper.call(call).await {
-            Reply::Done(result) => result,
-            Reply::Watching(watching) => watching.wait(server.watch_limit).await,
-        },
-    };
+    if incoming.method == "POST" && BATCH_PATHS.contains(&path) {
+        let content_type = head.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+        return match server.batch(content_type.unwrap_or_default(), &body).await {
+            Ok(text) => send(200, text, batch::CONTENT_TYPE, is_packed),
+            Err(error) => refuse(error),
+        };
+    }
+    let (presentation, result) = server.answer(incoming).await;
     respond(&presentation, result, is_packed)
 }
 

@@ -13,11 +13,8 @@ use crate::runtimeconfig::{ApiError, Presentation};
 /// Answers up to this fit into one packet as they are.
 const PLAIN_BYTES_MAX: usize = 512;
 
-pub(super) fn respond(
-    presentation: &Presentation,
-    result: Result<Value, ApiError>,
-    is_packed: bool,
-) -> Response<Body> {
+/// The status of an answer, and its text.
+pub(super) fn written(presentation: &Presentation, result: Result<Value, ApiError>) -> (u16, String) {
     let (status, body) = match result {
         Ok(value) => (200, presentation.masked(value)),
         Err(error) => (error.code.status(), error.to_json(presentation.has_errors)),
@@ -27,14 +24,27 @@ pub(super) fn respond(
     } else {
         serde_json::to_string(&body)
     };
-    let text = written.unwrap_or_else(|_| json!({}).to_string()) + "\n";
+    (status, written.unwrap_or_else(|_| json!({}).to_string()) + "\n")
+}
+
+pub(super) fn respond(
+    presentation: &Presentation,
+    result: Result<Value, ApiError>,
+    is_packed: bool,
+) -> Response<Body> {
+    let (status, text) = written(presentation, result);
+    send(status, text, "application/json; charset=UTF-8", is_packed)
+}
+
+/// An answer with the headers that all have.
+pub(super) fn send(status: u16, text: String, kind: &'static str, is_packed: bool) -> Response<Body> {
     let packed = if is_packed && text.len() > PLAIN_BYTES_MAX { pack(text.as_bytes()) } else { None };
     let encoding = packed.is_some().then_some((header::CONTENT_ENCODING, "gzip"));
     let mut response = Response::new(Body::from(packed.unwrap_or_else(|| text.into_bytes())));
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     // As Google's front end sends them, but for its name.
     let headers = [
-        (header::CONTENT_TYPE, "application/json; charset=UTF-8"),
+        (header::CONTENT_TYPE, kind),
         (header::VARY, "X-Origin, Referer, Origin,Accept-Encoding"),
         (header::CACHE_CONTROL, "private"),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
