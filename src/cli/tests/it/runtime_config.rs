@@ -2,6 +2,7 @@
 
 mod configs;
 mod deployment;
+mod page;
 mod place;
 mod variables;
 mod waiters;

@@ -16,7 +16,7 @@ use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{self, ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 /// A server on TCP, killed when dropped.
-struct Charmd {
+pub(crate) struct Charmd {
     child: Child,
     /// `http` or `https`.
     scheme: String,
@@ -24,7 +24,7 @@ struct Charmd {
 }
 
 impl Charmd {
-    fn start(args: &[&str]) -> Self {
+    pub(crate) fn start(args: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_charmd"))
             .args(["serve", "--http", "127.0.0.1:0"])
             .args(args)
@@ -46,7 +46,7 @@ impl Charmd {
     }
 
     /// The head and the body of an answer.
-    fn ask(&self, method: &str, path: &str, headers: &str, body: &str) -> (String, Vec<u8>) {
+    pub(crate) fn ask(&self, method: &str, path: &str, headers: &str, body: &str) -> (String, Vec<u8>) {
         exchange(self.connect(), &self.address, method, path, headers, body)
     }
 
@@ -84,7 +84,7 @@ fn exchange(
     (String::from_utf8_lossy(&answer[..end]).to_lowercase(), answer[end + 4..].to_vec())
 }
 
-fn status(head: &str) -> u16 {
+pub(crate) fn status(head: &str) -> u16 {
     head.split(' ').nth(1).expect("a status").parse().expect("a number")
 }
 
@@ -111,6 +111,22 @@ fn long_answers_are_packed_for_those_who_unpack() {
     assert!(packed.len() * 4 < plain.len(), "{} of {}", packed.len(), plain.len());
     let (head, short) = charmd.ask("GET", "/v1beta1/projects/p/configs", "accept-encoding: gzip\r\n", "");
     assert!(!head.contains("content-encoding") && short == b"{}\n", "{head}");
+}
+
+#[test]
+fn a_connection_is_kept_for_the_next_request() {
+    let charmd = Charmd::start(&[]);
+    let mut stream = BufReader::new(charmd.connect());
+    for _ in 0..3 {
+        let request = format!("GET /v1beta1/projects/p/configs HTTP/1.1\r\nhost: {}\r\n\r\n", charmd.address);
+        stream.get_mut().write_all(request.as_bytes()).expect("sent");
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            assert_ne!(stream.read_line(&mut head).expect("a line"), 0, "{head}");
+        }
+        assert!(head.contains("content-length: 3\r\n"), "{head}");
+        stream.read_exact(&mut [0; 3]).expect("a body");
+    }
 }
 
 #[test]

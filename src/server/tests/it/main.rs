@@ -2,6 +2,7 @@
 
 mod described;
 mod desk;
+mod gcloud;
 mod hostile;
 mod http;
 mod process;

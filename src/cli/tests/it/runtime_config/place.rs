@@ -89,6 +89,32 @@ fn the_service_is_found_by_flag_by_variable_and_told_where_it_is_not() {
 }
 
 #[test]
+fn tls_is_spoken_with_a_server_that_the_certificate_vouches_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    let other = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    write("cert.pem", &made.cert.pem());
+    write("key.pem", &made.signing_key.serialize_pem());
+    write("other.pem", &other.cert.pem());
+    write("token", "s3cret");
+    let tls = ["--tls-cert", "{}/cert.pem", "--tls-key", "{}/key.pem", "--token-file", "{}/token"];
+    let service = Service::within(folder, &[&["--http", "127.0.0.1:0"][..], &tls].concat());
+    let url = service.url();
+    assert!(url.starts_with("https://127.0.0.1:"), "{url}");
+    let run = |more: &str| {
+        let args = format!("configs create c --address {url} --token-file token {more}");
+        let args: Vec<&str> = args.split_whitespace().collect();
+        shown(&service.bare(&args).output().unwrap()).replace(&url, "URL")
+    };
+    assert_eq!(run("--ca-cert cert.pem"), "Created [URL/v1beta1/projects/default/configs/c].\n");
+    let wary = run("--ca-cert other.pem");
+    assert!(wary.contains("because: invalid peer certificate"), "{wary}");
+    assert!(run("--ca-cert key.pem").contains("error: key.pem: no certificate in it, expected PEM"));
+    assert!(run("").contains("`https` needs `--ca-cert FILE`"));
+}
+
+#[test]
 fn what_is_no_charmd_is_told_so() {
     use std::io::Read as _;
 
