@@ -6,6 +6,7 @@
 pub mod demo;
 pub mod pack;
 mod report;
+pub mod runtime_config;
 pub mod simulate;
 
 use std::ffi::OsString;
@@ -23,6 +24,9 @@ Examples:
       Build one of them fast, to try it here
   charms-reactive simulate scenario.yaml
       Run charms in a simulated model: a bundle, what happens to it, what is expected then
+  charms-reactive runtime-config waiters create ready --config-name boot --timeout 6m \
+          --success-cardinality-path /ready --success-cardinality-number 3
+      Wait until three variables stand under a path, on the service of `charmd`
   juju deploy ./target/charms/my-charm_ubuntu-amd64.charm
       Deploy what was packed
 
@@ -44,6 +48,7 @@ struct Cli {
 enum Command {
     Demo(demo::DemoArgs),
     Pack(pack::PackArgs),
+    RuntimeConfig(runtime_config::RuntimeConfigArgs),
     Simulate(simulate::SimulateArgs),
 }
 
@@ -60,7 +65,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let result = match &cli.command {
         Command::Demo(args) => demo::run(args),
         Command::Pack(args) => pack::run(args),
-        // Its exit code tells more than whether it went well.
+        // Their exit codes tell more than whether it went well.
+        Command::RuntimeConfig(args) => return runtime_config::run(args),
         Command::Simulate(args) => return simulate::run(args),
     };
     match result {

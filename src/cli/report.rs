@@ -42,6 +42,13 @@ pub(crate) fn step(verb: &str, what: &str) {
     anstream::eprintln!("{STEP}{verb:>12}{STEP:#} {what}");
 }
 
+/// Shows a text as it is: what other programs print, word for word.
+pub(crate) fn plain(text: &str) {
+    anstream::eprint!("{text}");
+    // What cannot be shown is no reason to stop.
+    let _ = std::io::stderr().flush();
+}
+
 /// A line at the terminal that shows what is going on this moment; nothing where nobody looks.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Live {
@@ -62,6 +69,11 @@ impl Live {
             // What cannot be shown is no reason to stop.
             let _ = std::io::stderr().flush();
         }
+    }
+
+    /// Whether somebody looks.
+    pub(crate) fn is_on(self) -> bool {
+        self.is_on
     }
 
     /// Takes the line away.

@@ -1,7 +1,7 @@
 //! `charmd`: the daemon of a unit, which programs on the unit talk to.
 //!
 //! ```text
-//!   listen         a unix socket, and loopback TCP            the only asynchronous part
+//!   listen         a unix socket, TCP, TLS                    the only asynchronous part
 //!     │  Request ─► runtimeconfig::call     path, query, body ─► Call
 //!     ▼
 //!   keeper         one thread; takes calls one after another, and what is due by time

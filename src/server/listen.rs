@@ -1,27 +1,41 @@
 //! Sockets and HTTP: the only asynchronous part.
 
+mod batch;
+mod quota;
+mod respond;
+mod tls;
+
 use std::fs::Permissions;
 use std::io;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, Response, StatusCode, header};
-use serde_json::{Value, json};
+use axum::http::{HeaderValue, Response, header};
+use serde_json::Value;
 use tokio::net::{TcpListener, UnixListener};
+use tokio::time::Instant;
 
 use crate::keeper::{Keeper, Reply};
-use crate::runtimeconfig::{ApiError, Call, Code, Incoming, Presentation};
+use crate::runtimeconfig::{ApiError, Call, Code, Incoming, Presentation, discovery, openapi};
+use quota::Count;
+pub use quota::Quotas;
+use respond::{respond, send, takes_gzip, written};
+pub use tls::{Identity, TlsError};
 
 /// How long a watch waits: below the sixty seconds after which Google's client for Python gives up.
 pub const WATCH_LIMIT: Duration = Duration::from_secs(58);
 
 /// How long a body may be.
 pub const BODY_BYTES_MAX: usize = 1024 * 1024;
+
+/// Where batches go: as discovery says, and as Google's older clients know.
+const BATCH_PATHS: [&str; 2] = ["/batch", "/batch/runtimeconfig/v1beta1"];
 
 /// What answers requests.
 #[derive(Clone, Debug)]
@@ -30,6 +44,9 @@ pub struct Server {
     watch_limit: Duration,
     /// What has to be said on TCP.
     token: Option<Token>,
+    /// Whom it is on TCP.
+    identity: Option<Identity>,
+    quota: Option<Arc<Mutex<Count>>>,
 }
 
 /// A secret that clients have to say.
@@ -65,7 +82,10 @@ impl Token {
 #[non_exhaustive]
 pub enum ListenError {
     /// The address is not this machine's alone.
-    #[error("`{address}` is reachable from other machines, expected an address like `127.0.0.1:8080`")]
+    #[error(
+        "`{address}` is reachable from other machines, expected a certificate with its key and a token, or an \
+         address like `127.0.0.1:8080`"
+    )]
     NotLoopback {
         /// What was asked for.
         address: SocketAddr,
@@ -84,13 +104,25 @@ pub enum ListenError {
 impl Server {
     /// A server whose watches wait for so long, less than a minute.
     pub fn new(keeper: Keeper, watch_limit: Duration) -> Self {
-        Self { keeper, watch_limit, token: None }
+        Self { keeper, watch_limit, token: None, identity: None, quota: None }
     }
 
     /// The same, for clients that say a token.
     #[must_use]
     pub fn token(self, token: Option<Token>) -> Self {
         Self { token, ..self }
+    }
+
+    /// The same, as somebody on TCP.
+    #[must_use]
+    pub fn identity(self, identity: Option<Identity>) -> Self {
+        Self { identity, ..self }
+    }
+
+    /// The same, for so many requests in a minute.
+    #[must_use]
+    pub fn quotas(self, quotas: Option<Quotas>) -> Self {
+        Self { quota: quotas.map(|quotas| Arc::new(Mutex::new(Count::new(quotas)))), ..self }
     }
 
     /// Serves a unix socket that its owner and group can use; one that a dead server left is replaced.
@@ -107,18 +139,79 @@ impl Server {
         Ok(axum::serve(listener, self.router()).await?)
     }
 
-    /// Takes an address of TCP on this machine.
-    pub async fn bind(address: SocketAddr) -> Result<TcpListener, ListenError> {
-        if !address.ip().is_loopback() {
+    /// Serves TCP, with TLS where there is an identity; beyond this machine, only with that and a token.
+    pub async fn serve_tcp(self, address: SocketAddr) -> Result<(), ListenError> {
+        if !self.may_listen(address) {
             return Err(ListenError::NotLoopback { address });
         }
-        Ok(TcpListener::bind(address).await?)
+        let listener = TcpListener::bind(address).await?;
+        log::info!("listening on {}://{}", self.scheme(), listener.local_addr()?);
+        match self.identity.clone() {
+            Some(identity) => Ok(axum::serve(identity.accept(listener)?, self.router()).await?),
+            None => Ok(axum::serve(listener, self.router()).await?),
+        }
     }
 
-    /// Serves TCP.
-    pub async fn serve_tcp(self, listener: TcpListener) -> Result<(), ListenError> {
-        log::info!("listening on http://{}", listener.local_addr()?);
-        Ok(axum::serve(listener, self.router()).await?)
+    fn may_listen(&self, address: SocketAddr) -> bool {
+        address.ip().is_loopback() || self.identity.is_some() && self.token.is_some()
+    }
+
+    fn scheme(&self) -> &'static str {
+        if self.identity.is_some() { "https" } else { "http" }
+    }
+
+    /// What the interface is, where that is asked for.
+    fn description(&self, path: &str, host: Option<&HeaderValue>) -> Option<Value> {
+        match path {
+            "/openapi.json" => Some(openapi()),
+            "/$discovery/rest" | "/discovery/v1/apis/runtimeconfig/v1beta1/rest" => {
+                let host = host.and_then(|host| host.to_str().ok()).unwrap_or("charmd");
+                Some(discovery(&format!("{}://{host}/", self.scheme())))
+            }
+            _ => None,
+        }
+    }
+
+    /// Has a request answered.
+    async fn answer(&self, incoming: Incoming<'_>) -> (Presentation, Result<Value, ApiError>) {
+        let (presentation, call) = Call::parse(incoming);
+        let result = match call.and_then(|call| self.count(&call).map(|()| call)) {
+            Err(error) => Err(error),
+            Ok(call) => match self.keeper.call(call).await {
+                Reply::Done(result) => result,
+                Reply::Watching(watching) => watching.wait(self.watch_limit).await,
+            },
+        };
+        (presentation, result)
+    }
+
+    /// Has the requests of a batch answered, one after another.
+    async fn batch(&self, content_type: &str, body: &[u8]) -> Result<String, ApiError> {
+        let mut text = String::new();
+        for part in batch::parse(content_type, body)? {
+            let incoming = part.incoming();
+            let (presentation, result) = if incoming.path.ends_with(":watch") {
+                // The others would wait for it.
+                let error = ApiError::invalid("batch", "a watch is no part of a batch");
+                (Presentation::default(), Err(error))
+            } else {
+                self.answer(incoming).await
+            };
+            let (status, answer) = written(&presentation, result);
+            text.push_str(&part.answer(status, &answer));
+        }
+        Ok(text + batch::END)
+    }
+
+    /// Counts a call, where they are counted.
+    fn count(&self, call: &Call) -> Result<(), ApiError> {
+        match (&self.quota, call.kind()) {
+            (Some(quota), Some((project, kind))) => {
+                let mut count = quota.lock().unwrap_or_else(PoisonError::into_inner);
+                count.take(project, kind, Instant::now())
+            }
+            _ => Ok(()),
+        }
     }
 
     fn router(self) -> Router {
@@ -129,16 +222,25 @@ impl Server {
 
 async fn handle(State(server): State<Server>, request: Request) -> Response<Body> {
     let (head, body) = request.into_parts();
+    let is_packed = takes_gzip(&head.headers);
+    let refuse = |error| respond(&Presentation::default(), Err(error), is_packed);
     if let Some(token) = &server.token
         && let Err(code) = token.check(head.headers.get(header::AUTHORIZATION))
     {
-        return respond(&Presentation::default(), Err(code.into()));
+        return refuse(code.into());
     }
     let Ok(body) = to_bytes(body, BODY_BYTES_MAX).await else {
-        let error = ApiError::invalid("body", format!("longer than {BODY_BYTES_MAX} bytes, or broken off"));
-        return respond(&Presentation::default(), Err(error));
+        return refuse(ApiError::invalid(
+            "body",
+            format!("longer than {BODY_BYTES_MAX} bytes, or broken off"),
+        ));
     };
     let path = head.uri.path();
+    if head.method == "GET"
+        && let Some(description) = server.description(path, head.headers.get(header::HOST))
+    {
+        return respond(&Presentation::default(), Ok(description), is_packed);
+    }
     let query = head.uri.query().unwrap_or_default();
     // A client whose URL would be too long sends it as a body.
     let overridden = head.headers.get("x-http-method-override").and_then(|name| name.to_str().ok());
@@ -149,41 +251,54 @@ async fn handle(State(server): State<Server>, request: Request) -> Response<Body
         }
         _ => Incoming { method: head.method.as_str(), path, query, body: &body },
     };
-    let (presentation, call) = Call::parse(incoming);
-    let result = match call {
-        Err(error) => Err(error),
-        Ok(call) => match server.keeper.call(call).await {
-            Reply::Done(result) => result,
-            Reply::Watching(watching) => watching.wait(server.watch_limit).await,
-        },
-    };
-    respond(&presentation, result)
+    if incoming.method == "POST" && BATCH_PATHS.contains(&path) {
+        let content_type = head.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+        return match server.batch(content_type.unwrap_or_default(), &body).await {
+            Ok(text) => send(200, text, batch::CONTENT_TYPE, is_packed),
+            Err(error) => refuse(error),
+        };
+    }
+    let (presentation, result) = server.answer(incoming).await;
+    respond(&presentation, result, is_packed)
 }
 
-fn respond(presentation: &Presentation, result: Result<Value, ApiError>) -> Response<Body> {
-    let (status, body) = match result {
-        Ok(value) => (200, presentation.masked(value)),
-        Err(error) => (error.code.status(), error.to_json(presentation.has_errors)),
-    };
-    let written = if presentation.is_pretty {
-        serde_json::to_string_pretty(&body)
-    } else {
-        serde_json::to_string(&body)
-    };
-    let text = written.unwrap_or_else(|_| json!({}).to_string()) + "\n";
-    let mut response = Response::new(Body::from(text));
-    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    // As Google's front end sends them, but for its name.
-    for (name, value) in [
-        (header::CONTENT_TYPE, "application/json; charset=UTF-8"),
-        (header::VARY, "X-Origin, Referer, Origin,Accept-Encoding"),
-        (header::CACHE_CONTROL, "private"),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::X_FRAME_OPTIONS, "SAMEORIGIN"),
-        (header::X_XSS_PROTECTION, "0"),
-        (header::SERVER, "charmd"),
-    ] {
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runtimeconfig::Memory;
+
+    #[test]
+    fn beyond_this_machine_both_tls_and_a_token_are_needed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let made = rcgen::generate_simple_self_signed(["x".to_owned()]).expect("a certificate");
+        let write = |name: &str, text: String| {
+            let path = folder.path().join(name);
+            std::io::Write::write_all(&mut std::fs::File::create(&path).expect("a file"), text.as_bytes())
+                .expect("written");
+            path
+        };
+        let certificate = write("cert.pem", made.cert.pem());
+        let identity = Identity::read(&certificate, &write("key.pem", made.signing_key.serialize_pem()));
+        let identity = identity.expect("an identity");
+        assert!(Identity::read(&certificate, &certificate).is_err(), "no key");
+        let (keeper, _thread) = Keeper::start(Box::new(Memory)).expect("a keeper");
+        let server = Server::new(keeper, WATCH_LIMIT);
+        let token = Token::new("x");
+        let allowed = |address: &str| {
+            let address = address.parse().expect("an address");
+            [
+                server.clone(),
+                server.clone().token(token.clone()),
+                server.clone().identity(Some(identity.clone())),
+                server.clone().identity(Some(identity.clone())).token(token.clone()),
+            ]
+            .map(|server| server.may_listen(address))
+        };
+        for address in ["127.0.0.1:1", "127.3.2.1:1", "[::1]:1"] {
+            assert_eq!(allowed(address), [true; 4], "{address}");
+        }
+        for address in ["0.0.0.0:1", "[::]:1", "192.0.2.1:1", "[::ffff:127.0.0.1]:1"] {
+            assert_eq!(allowed(address), [false, false, false, true], "{address}");
+        }
     }
-    response
 }

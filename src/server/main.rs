@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use charms_reactive_server::keeper::Keeper;
-use charms_reactive_server::listen::{ListenError, Server, Token, WATCH_LIMIT};
+use charms_reactive_server::listen::{Identity, ListenError, Quotas, Server, TlsError, Token, WATCH_LIMIT};
 use charms_reactive_server::runtimeconfig::{Endpoint, Etcd, Memory, Sqlite, Store, StoreError};
 use clap::{Parser, Subcommand};
 
@@ -42,7 +42,23 @@ enum Command {
         /// A file with a token that clients have to say on TCP, as `Authorization: Bearer TOKEN`.
         #[arg(long, value_name = "FILE", requires = "http")]
         token_file: Option<PathBuf>,
+        #[command(flatten)]
+        guard: Guard,
     },
+}
+
+/// What stands between the service and its clients.
+#[derive(clap::Args)]
+struct Guard {
+    /// A file with the certificate to show on TCP, in PEM; beyond this machine that, its key and a token have to be.
+    #[arg(long, value_name = "FILE", requires_all = ["http", "tls_key"])]
+    tls_cert: Option<PathBuf>,
+    /// A file with the key of the certificate, in PEM.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// How many writes, watches and reads a project may ask for in a minute; without numbers, as many as at Google.
+    #[arg(long, value_name = "WRITES,WATCHES,READS", num_args = 0..=1, default_missing_value = "1200,600,6000")]
+    quotas: Option<Quotas>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -53,12 +69,14 @@ enum ServeError {
     Listen(#[from] ListenError),
     #[error("cannot read a token from `{0}`, expected a file with one line")]
     Token(String),
+    #[error("cannot speak TLS")]
+    Tls(#[from] TlsError),
     #[error("cannot start")]
     Io(#[from] std::io::Error),
 }
 
 fn main() -> ExitCode {
-    let Arguments { command: Command::Serve { data, etcd, etcd_prefix, socket, http, token_file } } =
+    let Arguments { command: Command::Serve { data, etcd, etcd_prefix, socket, http, token_file, guard } } =
         Arguments::parse();
     let _ = log::set_logger(&ToStandardError).map(|()| log::set_max_level(log::LevelFilter::Info));
     let store = || -> Result<Box<dyn Store>, StoreError> {
@@ -68,7 +86,7 @@ fn main() -> ExitCode {
             None => Box::new(Etcd::new(etcd, &etcd_prefix)?),
         })
     };
-    match serve(store, socket.as_deref(), http, token_file.as_deref()) {
+    match serve(store, socket.as_deref(), http, token_file.as_deref(), &guard) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let chain = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source());
@@ -84,9 +102,12 @@ fn serve(
     socket: Option<&Path>,
     http: Option<SocketAddr>,
     token_file: Option<&Path>,
+    guard: &Guard,
 ) -> Result<(), ServeError> {
     let (keeper, _thread) = Keeper::start(store()?)?;
-    let server = Server::new(keeper, WATCH_LIMIT);
+    let server = Server::new(keeper, WATCH_LIMIT).quotas(guard.quotas);
+    let identity = guard.tls_cert.as_deref().zip(guard.tls_key.as_deref());
+    let identity = identity.map(|(certificate, key)| Identity::read(certificate, key)).transpose()?;
     let token = token_file.map(|path| {
         let text = std::fs::read_to_string(path).unwrap_or_default();
         Token::new(&text).ok_or_else(|| ServeError::Token(path.display().to_string()))
@@ -102,7 +123,7 @@ fn serve(
         };
         let tcp = async {
             match http {
-                Some(address) => server.clone().token(token).serve_tcp(Server::bind(address).await?).await,
+                Some(address) => server.clone().token(token).identity(identity).serve_tcp(address).await,
                 None => std::future::pending().await,
             }
         };

@@ -7,17 +7,20 @@
 mod body;
 mod call;
 mod config;
+mod describe;
 mod error;
 mod mask;
 mod page;
 mod query;
+mod relaxed;
 mod service;
 mod store;
 mod undo;
 mod variable;
 mod waiter;
 
-pub use call::{Call, Incoming, PROJECT_BYTES_MAX};
+pub use call::{Call, CallKind, Incoming, PROJECT_BYTES_MAX};
+pub use describe::{discovery, openapi};
 pub use error::{ApiError, Code};
 pub use query::Presentation;
 pub use service::{Answer, REQUEST_ID_KEPT, Service, WatchId};

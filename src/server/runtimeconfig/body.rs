@@ -6,6 +6,7 @@ use charms_reactive_core::waiter::NUMBER_MAX;
 use serde_json::{Map, Value};
 
 use super::error::ApiError;
+use super::relaxed;
 
 /// A message of a request: an object with the fields that are known, and no others.
 ///
@@ -22,7 +23,14 @@ impl Message {
         if body.trim_ascii().is_empty() {
             return Ok(Self { name: name.to_owned(), fields: Map::new() });
         }
-        let value = serde_json::from_slice(body).map_err(|error| ApiError::body(&format!("{error}.")))?;
+        let value = match serde_json::from_slice(body) {
+            Ok(value) => value,
+            // What is no JSON may still be what people write for it.
+            Err(error) => {
+                let relaxed = std::str::from_utf8(body).ok().and_then(relaxed::parse);
+                relaxed.ok_or_else(|| ApiError::body(&format!("{error}.")))?
+            }
+        };
         Self::of(name, value, known)
     }
 
@@ -151,7 +159,8 @@ mod tests {
         let message = "Invalid JSON payload received. Unknown name \"nmae\": Cannot find field.";
         assert_eq!(error.message, message);
         assert!(parse("[]").is_err());
-        assert!(parse("{name: 1}").is_err());
+        assert!(parse("{name: x}").is_err());
+        assert_eq!(parse("{name: 'x'}"), parse(r#"{"name": "x"}"#));
     }
 
     #[test]

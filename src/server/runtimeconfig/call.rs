@@ -176,7 +176,45 @@ pub enum Call {
     NothingList,
 }
 
+/// What a call is, for quotas.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CallKind {
+    /// It changes something.
+    Write,
+    /// It waits.
+    Watch,
+    /// Neither.
+    Read,
+}
+
 impl Call {
+    /// What it is, and of which project; None for the version that has none.
+    pub fn kind(&self) -> Option<(&str, CallKind)> {
+        let (project, kind) = match self {
+            Self::NothingList => return None,
+            Self::ConfigList { project, .. } => (project, CallKind::Read),
+            Self::ConfigCreate { config, .. }
+            | Self::ConfigUpdate { config, .. }
+            | Self::ConfigDelete { config }
+            | Self::PolicySet { config, .. }
+            | Self::VariableCreate { config, .. }
+            | Self::VariableUpdate { config, .. }
+            | Self::VariableDelete { config, .. }
+            | Self::WaiterCreate { config, .. }
+            | Self::WaiterDelete { config, .. } => (&config.project, CallKind::Write),
+            Self::VariableWatch { config, .. } => (&config.project, CallKind::Watch),
+            Self::ConfigGet { config }
+            | Self::PolicyGet { config }
+            | Self::TestPermissions { config, .. }
+            | Self::VariableGet { config, .. }
+            | Self::VariableList { config, .. }
+            | Self::WaiterGet { config, .. }
+            | Self::WaiterList { config, .. }
+            | Self::OperationGet { config, .. } => (&config.project, CallKind::Read),
+        };
+        Some((project, kind))
+    }
+
     /// Understands a request, and how its answer is to be written.
     ///
     /// How the answer is written is known even where the request is refused.

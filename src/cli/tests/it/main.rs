@@ -6,5 +6,7 @@
 
 mod chance;
 mod charm;
+mod runtime_config;
+mod service;
 mod simulate;
 mod watch;

@@ -389,6 +389,78 @@ def the_first_version():
     refused(v1.operations().delete(name="operations/abc"), 501, "UNIMPLEMENTED")
 
 
+def descriptions():
+    """Our discovery document against the one that Google's client brings along, and a client made of ours."""
+    import json
+    import pathlib
+
+    import googleapiclient
+
+    documents = pathlib.Path(googleapiclient.__file__).parent / "discovery_cache" / "documents"
+    theirs = json.loads((documents / "runtimeconfig.v1beta1.json").read_text())
+    ours = json.loads(urllib.request.urlopen(URL + "/$discovery/rest?version=v1beta1").read())
+
+    def shape(value):
+        """A description without its words."""
+        if isinstance(value, dict):
+            # What a field that is called `description` is, stays.
+            words = {key for key in ("description", "enumDescriptions") if not isinstance(value.get(key), dict)}
+            return {key: shape(inner) for key, inner in value.items() if key not in words}
+        return [shape(inner) for inner in value] if isinstance(value, list) else value
+
+    for part in ["resources", "schemas", "parameters", "servicePath", "basePath", "batchPath", "protocol", "id", "kind"]:
+        assert shape(ours[part]) == shape(theirs[part]), part
+    assert list(ours["auth"]["oauth2"]["scopes"]) == list(theirs["auth"]["oauth2"]["scopes"])
+    assert ours["rootUrl"] == ours["baseUrl"] == URL + "/", ours["rootUrl"]
+
+    made = build("runtimeconfig", "v1beta1", discoveryServiceUrl=URL + "/discovery/v1/apis/{api}/{apiVersion}/rest",
+                 static_discovery=False, credentials=AnonymousCredentials())
+    configs = made.projects().configs()
+    config = f"{PROJECT}/configs/cfg"
+    assert configs.create(parent=PROJECT, body={"name": config}).execute() == {"name": config}
+    assert configs.list(parent=PROJECT).execute() == {"configs": [{"name": config}]}
+    batch(made, config)
+
+
+def batch(made, config):
+    """Many requests in one: the client finds the way by the document."""
+    variables = made.projects().configs().variables()
+    answers, errors = {}, {}
+
+    def seen(name, answer, error):
+        if error is None:
+            answers[name] = answer
+        else:
+            errors[name] = error.status_code
+
+    requests = made.new_batch_http_request(callback=seen)
+    for number in range(100):
+        body = {"name": f"{config}/variables/v/{number}", "text": f"\u00fc \r\n--batch_charmd {number}"}
+        requests.add(variables.create(parent=config, body=body), request_id=f"made {number}")
+    requests.add(variables.get(name=f"{config}/variables/v/7"), request_id="there")
+    requests.add(variables.get(name=f"{config}/variables/none"), request_id="missing")
+    requests.add(variables.delete(name=f"{config}/variables/v/8"), request_id="gone")
+    requests.add(variables.watch(name=f"{config}/variables/v/7", body={}), request_id="watch")
+    requests.execute()
+    assert errors == {"missing": 404, "watch": 400}, errors
+    assert len(answers) == 102 and answers["gone"] == {}, len(answers)
+    assert answers["there"] == answers["made 7"] and answers["there"]["text"].endswith("charmd 7"), answers["there"]
+    assert len(variables.list(parent=config).execute()["variables"]) == 99
+
+
+def answers_are_packed():
+    """Google's clients ask for gzip, and unpack it."""
+    config = new_config()
+    for number in range(50):
+        write(config, f"v/{number}", "x" * 1000)
+    request = urllib.request.Request(f"{URL}/v1beta1/{config}/variables?returnValues=true", headers={"Accept-Encoding": "gzip"})
+    answer = urllib.request.urlopen(request)
+    assert answer.headers["content-encoding"] == "gzip" and len(answer.read()) < 10_000, answer.headers
+    assert len(VARIABLES.list(parent=config, returnValues=True).execute()["variables"]) == 50
+    library = runtimeconfig.Client(project=PROJECT.split("/")[1], credentials=AnonymousCredentials(), client_options={"api_endpoint": URL})
+    assert len(list(library.config("cfg").list_variables())) == 50
+
+
 def raw_requests():
     import http.client
     import json

@@ -114,6 +114,16 @@ fn the_first_version_has_no_operations() {
 }
 
 #[test]
+fn our_discovery_document_is_googles_and_leads_its_client_to_us() {
+    run("descriptions");
+}
+
+#[test]
+fn google_clients_unpack_answers() {
+    run("answers_are_packed");
+}
+
+#[test]
 fn requests_of_other_clients_are_understood() {
     run("raw_requests");
 }

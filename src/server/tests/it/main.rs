@@ -1,9 +1,12 @@
 //! The service with a made-up clock, its stores, and `charmd` as a process.
 
 mod charmd;
+mod described;
 mod desk;
 mod directory;
+mod gcloud;
 mod hostile;
+mod http;
 mod memory;
 mod socket;
 mod sqlite;

@@ -83,8 +83,8 @@ fn an_address_that_others_can_reach_is_refused() {
         .output()
         .expect("charmd starts");
     let stderr = String::from_utf8_lossy(&output.stderr);
-    let expected = "charmd: cannot serve: `0.0.0.0:0` is reachable from other machines, \
-                    expected an address like `127.0.0.1:8080`\n";
+    let expected = "charmd: cannot serve: `0.0.0.0:0` is reachable from other machines, expected a \
+                    certificate with its key and a token, or an address like `127.0.0.1:8080`\n";
     assert_eq!(stderr, expected);
     assert_eq!(output.status.code(), Some(1));
 }

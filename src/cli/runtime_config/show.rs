@@ -1,0 +1,311 @@
+//! What was found, as people and programs read it: tables, YAML, JSON, single values.
+
+use std::io::Write as _;
+
+use base64::Engine as _;
+use serde_json::{Map, Value};
+
+use super::error::RuntimeConfigError;
+use crate::report;
+
+/// The form of the output.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Format {
+    Json,
+    Yaml,
+    Table,
+    /// These fields, with tabs between them.
+    Values(Vec<String>),
+    /// Nothing at all.
+    None,
+}
+
+impl Format {
+    /// `json`, `yaml`, `table`, `value(name,done)`, `none`.
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let fields = text.strip_prefix("value(").and_then(|rest| rest.strip_suffix(')'));
+        match (text, fields) {
+            ("json", _) => Ok(Self::Json),
+            ("yaml", _) => Ok(Self::Yaml),
+            ("table", _) => Ok(Self::Table),
+            ("none" | "disable", _) => Ok(Self::None),
+            (_, Some(fields)) if !fields.is_empty() => {
+                Ok(Self::Values(fields.split(',').map(|field| field.trim().to_owned()).collect()))
+            }
+            _ => Err("expected `json`, `yaml`, `table`, `value(FIELD,...)` or `none`".to_owned()),
+        }
+    }
+}
+
+/// A column of a table: its heading, and what it shows of an item.
+pub(super) type Column = (&'static str, fn(&Value) -> String);
+
+pub(super) const CONFIG_COLUMNS: &[Column] = &[("NAME", name), ("DESCRIPTION", description)];
+pub(super) const VARIABLE_COLUMNS: &[Column] = &[("NAME", name), ("UPDATE_TIME", update_time)];
+pub(super) const VALUE_COLUMNS: &[Column] = &[("NAME", name), ("UPDATE_TIME", update_time), ("VALUE", value)];
+pub(super) const WAITER_COLUMNS: &[Column] =
+    &[("NAME", name), ("CREATE_TIME", create_time), ("WAITER_STATUS", waiter_status), ("MESSAGE", message)];
+
+fn text(item: &Value, key: &str) -> String {
+    item[key].as_str().unwrap_or_default().to_owned()
+}
+
+fn name(item: &Value) -> String {
+    text(item, "name")
+}
+
+fn description(item: &Value) -> String {
+    text(item, "description")
+}
+
+fn value(item: &Value) -> String {
+    text(item, "value")
+}
+
+fn update_time(item: &Value) -> String {
+    seconds(&text(item, "updateTime"))
+}
+
+fn create_time(item: &Value) -> String {
+    seconds(&text(item, "createTime"))
+}
+
+/// A moment without fraction and zone.
+fn seconds(moment: &str) -> String {
+    moment.split(['.', 'Z']).next().unwrap_or_default().to_owned()
+}
+
+/// How gcloud calls what a waiter is doing.
+fn waiter_status(waiter: &Value) -> String {
+    let status = match (waiter["done"] == true, waiter["error"]["code"].as_u64()) {
+        (false, _) => "WAITING",
+        (true, None) => "SUCCESS",
+        (true, Some(4)) => "TIMEOUT",
+        (true, Some(_)) => "FAILURE",
+    };
+    status.to_owned()
+}
+
+fn message(waiter: &Value) -> String {
+    text(&waiter["error"], "message")
+}
+
+/// A config, variable or waiter with its name as people say it; `atomicName` is the full one.
+///
+/// With `has_content`, `value` of a variable is the text that it holds, whichever way it was written; what
+/// is no text stays in base64.
+pub(super) fn shaped(item: Value, has_content: bool) -> Value {
+    let Value::Object(mut item) = item else { return item };
+    let full = item.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let short = ["/variables/", "/waiters/"].iter().find_map(|list| Some(full.split_once(list)?.1));
+    let short = short.or_else(|| full.rsplit('/').next()).unwrap_or_default().to_owned();
+    item.insert("name".to_owned(), short.into());
+    item.insert("atomicName".to_owned(), full.into());
+    if has_content && let Some(text) = content(&item).and_then(|bytes| String::from_utf8(bytes).ok()) {
+        item.insert("value".to_owned(), text.into());
+    }
+    Value::Object(item)
+}
+
+/// The bytes that a variable holds.
+pub(super) fn content(variable: &Map<String, Value>) -> Option<Vec<u8>> {
+    match (variable.get("text"), variable.get("value")) {
+        (Some(Value::String(text)), _) => Some(text.clone().into_bytes()),
+        (_, Some(Value::String(value))) => base64::engine::general_purpose::STANDARD.decode(value).ok(),
+        _ => None,
+    }
+}
+
+/// Prints one thing; without a format as YAML.
+pub(super) fn item(item: &Value, format: Option<&Format>) -> Result<(), RuntimeConfigError> {
+    match format.unwrap_or(&Format::Yaml) {
+        Format::Json => print(&(pretty(item) + "\n")),
+        Format::Yaml | Format::Table => print(&yaml(item)),
+        Format::Values(fields) => print(&values(item, fields)),
+        Format::None => Ok(()),
+    }
+}
+
+/// Prints many; without a format as a table.
+pub(super) fn list(
+    items: &[Value],
+    columns: &[Column],
+    format: Option<&Format>,
+) -> Result<(), RuntimeConfigError> {
+    match format.unwrap_or(&Format::Table) {
+        Format::Json => print(&(pretty(&Value::from(items.to_vec())) + "\n")),
+        Format::Yaml => {
+            print(&items.iter().flat_map(|item| ["---\n".to_owned(), yaml(item)]).collect::<String>())
+        }
+        Format::Values(fields) => print(&items.iter().map(|item| values(item, fields)).collect::<String>()),
+        Format::None => Ok(()),
+        Format::Table if items.is_empty() => {
+            report::plain("Listed 0 items.\n");
+            Ok(())
+        }
+        Format::Table => print(&table(items, columns)),
+    }
+}
+
+/// Writes to standard output, without anything of our own.
+pub(super) fn print(text: &str) -> Result<(), RuntimeConfigError> {
+    bytes(text.as_bytes())
+}
+
+pub(super) fn bytes(bytes: &[u8]) -> Result<(), RuntimeConfigError> {
+    let mut output = std::io::stdout().lock();
+    output.write_all(bytes).and_then(|()| output.flush()).map_err(RuntimeConfigError::Output)
+}
+
+fn pretty(item: &Value) -> String {
+    format!("{item:#}")
+}
+
+/// `a.b` of an item.
+fn values(item: &Value, fields: &[String]) -> String {
+    let field = |path: &String| {
+        let value = path.split('.').fold(item, |value, key| &value[key]);
+        match value {
+            Value::Null => String::new(),
+            Value::String(text) => one_line(text),
+            other => other.to_string(),
+        }
+    };
+    fields.iter().map(field).collect::<Vec<_>>().join("\t") + "\n"
+}
+
+fn table(items: &[Value], columns: &[Column]) -> String {
+    let header = columns.iter().map(|(heading, _)| (*heading).to_owned()).collect::<Vec<_>>();
+    let cells = |item: &Value| columns.iter().map(|(_, cell)| one_line(&cell(item))).collect();
+    let rows: Vec<Vec<String>> = std::iter::once(header).chain(items.iter().map(cells)).collect();
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
+    let widths: Vec<usize> = (0..columns.len()).map(width).collect();
+    let mut table = String::new();
+    for row in &rows {
+        let mut line = String::new();
+        for (cell, width) in row.iter().zip(&widths) {
+            line.push_str(cell);
+            line.extend(std::iter::repeat_n(' ', width - cell.chars().count() + 2));
+        }
+        table.push_str(line.trim_end());
+        table.push('\n');
+    }
+    table
+}
+
+/// Text without what would break a line, or command a terminal.
+fn one_line(text: &str) -> String {
+    let plain = |letter: char| {
+        if letter.is_control() { letter.escape_default().collect() } else { letter.to_string() }
+    };
+    text.chars().map(plain).collect()
+}
+
+/// YAML that every reader takes for the same: what may be taken for something else is in quotes.
+fn yaml(item: &Value) -> String {
+    let mut text = String::new();
+    write_yaml(item, 0, &mut text);
+    text
+}
+
+fn write_yaml(value: &Value, depth: usize, text: &mut String) {
+    let indent = "  ".repeat(depth);
+    match value {
+        Value::Object(object) if !object.is_empty() => {
+            for (key, value) in object {
+                text.extend([&indent, &scalar(key), ":"]);
+                write_yaml_behind(value, depth, text);
+            }
+        }
+        Value::Array(array) if !array.is_empty() => {
+            for value in array {
+                text.extend([&indent, "-"]);
+                write_yaml_behind(value, depth, text);
+            }
+        }
+        other => text.extend([&indent, leaf(other).as_str(), "\n"]),
+    }
+}
+
+/// A value behind its key or dash.
+fn write_yaml_behind(value: &Value, depth: usize, text: &mut String) {
+    let is_block = value.as_object().is_some_and(|object| !object.is_empty())
+        || value.as_array().is_some_and(|array| !array.is_empty());
+    if is_block {
+        text.push('\n');
+        write_yaml(value, depth + 1, text);
+    } else {
+        text.extend([" ", &leaf(value), "\n"]);
+    }
+}
+
+fn leaf(value: &Value) -> String {
+    match value {
+        Value::String(text) => scalar(text),
+        other => other.to_string(),
+    }
+}
+
+/// A text, quoted unless nobody can take it for anything else.
+fn scalar(text: &str) -> String {
+    let is_span = text.strip_suffix('s').is_some_and(|number| number.parse::<f64>().is_ok());
+    let is_plain = text.starts_with(|first: char| first.is_ascii_alphabetic() || first == '/')
+        && text.chars().all(|letter| letter.is_ascii_alphanumeric() || "_./- ".contains(letter))
+        && !text.ends_with(' ')
+        && !["true", "false", "yes", "no", "on", "off", "y", "n", "null"]
+            .contains(&text.to_ascii_lowercase().as_str());
+    // JSON's strings are YAML's strings in double quotes.
+    if is_plain || is_span { text.to_owned() } else { Value::from(text).to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn names_are_shortened_and_contents_decoded() {
+        let variable = json!({"name": "projects/p/configs/c/variables/a/b", "value": "aGkK"});
+        let expected =
+            json!({"name": "a/b", "atomicName": "projects/p/configs/c/variables/a/b", "value": "hi\n"});
+        assert_eq!(shaped(variable.clone(), true), expected);
+        assert_eq!(shaped(variable, false)["value"], "aGkK");
+        let binary = json!({"name": "projects/p/configs/c/variables/a", "value": "/w=="});
+        assert_eq!(shaped(binary, true)["value"], "/w==");
+        assert_eq!(shaped(json!({"name": "projects/p/configs/c"}), false)["name"], "c");
+    }
+
+    #[test]
+    fn formats_are_read() {
+        let fields = vec!["name".to_owned(), "error.code".to_owned()];
+        assert_eq!(Format::parse("value(name, error.code)"), Ok(Format::Values(fields.clone())));
+        assert!(Format::parse("value()").is_err() && Format::parse("csv").is_err());
+        assert_eq!(values(&json!({"name": "a\nb", "error": {"code": 4}}), &fields), "a\\nb\t4\n");
+    }
+
+    #[test]
+    fn yaml_is_the_same_for_every_reader() {
+        let item = json!({
+            "name": "status/n-1", "empty": {}, "none": null, "list": [1, {"a": "yes", "b": "12:30"}],
+            "text": "a: b\n#c", "time": "2016-04-12T18:02:13Z", "on": "off", "blank": "", "done": true, "timeout": "2.500s",
+        });
+        let text = yaml(&item);
+        let read: Value = serde_yaml::from_str(&text).expect("YAML");
+        assert_eq!(read, item, "{text}");
+        assert!(text.contains("name: status/n-1\n") && text.contains("\"on\": \"off\"\n"), "{text}");
+        assert!(text.contains("timeout: 2.500s\n"), "{text}");
+    }
+
+    #[test]
+    fn waiters_have_four_states() {
+        for (waiter, expected) in [
+            (json!({}), "WAITING"),
+            (json!({"done": true}), "SUCCESS"),
+            (json!({"done": true, "error": {"code": 4}}), "TIMEOUT"),
+            (json!({"done": true, "error": {"code": 9}}), "FAILURE"),
+        ] {
+            assert_eq!(waiter_status(&waiter), expected);
+        }
+    }
+}
