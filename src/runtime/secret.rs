@@ -5,7 +5,7 @@
 //! the id of Juju takes its place.  In files and statuses it does not.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::path::PathBuf;
 use std::rc::Rc;
 
@@ -33,12 +33,19 @@ pub type SecretContent = Rc<BTreeMap<String, String>>;
 
 /// A secret that is to be made, or what is to be changed of one.
 ///
-/// Keys are lower-case letters, digits and dashes, three characters at least.
-#[derive(Clone, Debug, Default)]
+/// Keys are lower-case letters, digits and dashes, three characters at least.  `Debug` shows no text.
+#[derive(Clone, Default)]
 #[must_use]
 pub struct SecretChange {
     pub(crate) content: BTreeMap<String, String>,
     pub(crate) options: SecretOptions,
+}
+
+impl fmt::Debug for SecretChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let keys: Vec<&String> = self.content.keys().collect();
+        f.debug_struct("SecretChange").field("content", &keys).field("options", &self.options).finish()
+    }
 }
 
 impl SecretChange {

@@ -202,3 +202,31 @@ fn secrets_are_part_of_the_transaction() {
         assert!(covered.commands > 60, "{}", covered.commands);
     }
 }
+
+/// What a neighbour may publish in place of the id of a secret.
+const NONSENSE: [&str; 5] = ["secret:nonsense", "--label", "-", "", "9m4e2mr0ui3e8a215n4g"];
+
+#[test]
+fn what_is_no_secret_is_not_there() {
+    fn look(hook: &mut Hook) -> Result<(), HandlerError> {
+        for id in NONSENSE {
+            assert!(hook.secret(id).find()?.is_none(), "{id}");
+        }
+        assert!(hook.secret_by_label("none").find()?.is_none());
+        assert!(hook.secret_by_label("none").info()?.is_none());
+        hook.secret("secret:nonsense").get()?;
+        Ok(())
+    }
+    let app = || App::new(Charm::default()).handler(look, on(HookEvent::Start));
+    let mut sim = sim();
+    sim.deploy("web", in_process(app).metadata("name: web"), 1).expect("deployed");
+    settle(&mut sim);
+    assert_eq!(shown(&sim, "web/0"), "waiting secret `nonsense` is not there");
+}
+
+#[test]
+fn the_content_of_a_secret_is_not_shown() {
+    let change = SecretChange::new([("password", "hunter2")]).label("db");
+    let told = format!("{change:?}");
+    assert!(told.contains("password") && !told.contains("hunter2"), "{told}");
+}

@@ -371,6 +371,31 @@ fn another_address_is_seen() {
     assert_eq!(sim.unit_databag(relation, "web/0").expect("a databag").text("host"), Some("10.9.8.7"));
 }
 
+#[test]
+fn what_is_read_twice_is_asked_once() {
+    fn read(hook: &mut Hook) -> Result<(), HandlerError> {
+        for _ in 0..2 {
+            assert_eq!(hook.network("db")?.egress_subnets.len(), 1);
+            assert!(hook.storage("data")?.is_empty());
+            assert_eq!(hook.goal_state()?.planned_units(), [hook.context().unit.clone()]);
+            assert!(hook.resource("image")?.ends_with("image.txt"));
+            assert_eq!(hook.credential()?.region, "localhost");
+        }
+        Ok(())
+    }
+    let app = || App::new(Charm::default().endpoint(DB)).handler(read, on(HookEvent::UpdateStatus));
+    let metadata = format!(
+        "{WITH_DB}storage:\n  data: {{type: filesystem, multiple: {{range: 0-1}}}}\nresources:\n  image: {{type: file, filename: image.txt}}\n"
+    );
+    let deployment = Deployment::units(1).resource("image", "an image").trust();
+    let mut sim = deployed(&metadata, app, &deployment);
+    let before = sim.commands_asked();
+    sim.update_status("web/0").expect("a unit");
+    settle(&mut sim);
+    let names = ["state-get", "network-get", "storage-list", "goal-state", "resource-get", "credential-get"];
+    assert_eq!(sim.commands_asked() - before, names.len(), "{}", sim.transcript());
+}
+
 fn with_ports() -> App {
     App::new(Charm::default().endpoint(DB))
         .handler(open, on(HookEvent::Start))
