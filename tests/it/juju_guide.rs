@@ -259,7 +259,7 @@ fn the_charms_of_the_page_live() {
     let blocked = life(obstacles::app);
     assert_eq!(shown(&blocked), "give a licence: juju run web/0 set-licence");
     assert!(
-        blocked.unit_state("web/0").expect("a unit")["stalled"]
+        blocked.unit_state("web/0").expect("a unit")["stalled/0"]
             .contains("juju attach-resource web image=FILE")
     );
     operate(blocked).expect("an operator");

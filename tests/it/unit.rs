@@ -137,7 +137,7 @@ fn a_resource_that_is_missing_blocks_until_it_is_attached() {
     settle(&mut sim);
     assert_eq!(shown(&sim, "web/0"), "active serving");
     assert_eq!(std::fs::read_to_string(folder.join("installed")).expect("written"), "an image");
-    assert!(!sim.unit_state("web/0").expect("a unit").contains_key("stalled"));
+    assert!(!sim.unit_state("web/0").expect("a unit").contains_key("stalled/0"));
 }
 
 #[test]
@@ -183,7 +183,8 @@ fn handlers_that_can_go_on_do_and_run_once() {
     let state = sim.unit_state("web/0").expect("a unit");
     assert_eq!(state["charm/count"], hooks.to_string(), "once in each dispatch: {}", sim.transcript());
     assert!(
-        state["stalled"].contains("juju trust web") && state["stalled"].contains("juju attach-resource web")
+        state["stalled/0"].contains("juju trust web")
+            && state["stalled/0"].contains("juju attach-resource web")
     );
     sim.set_trust("web", true).expect("trusted");
     settle(&mut sim);
