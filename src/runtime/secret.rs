@@ -163,6 +163,11 @@ impl Secret {
     }
 
     /// What has to be done before the secret can be read.
+    ///
+    /// # Source
+    ///
+    /// Whether a secret that is not granted is denied or not there depends on whose it is and on the
+    /// release: Juju's pull request 17467.
     fn obstacle(&self, refusal: SecretRefusal) -> Result<Obstacle, CommandError> {
         let application = self.dispatch.context.unit.application();
         let (SecretName::Id(id) | SecretName::Labelled { id, .. } | SecretName::Label(id)) = &self.name;
@@ -175,7 +180,7 @@ impl Secret {
                 "grant the secret of option `{option}`: juju grant-secret {id} {application}"
             ))),
             (Some((option, _)), SecretRefusal::NotThere) => Obstacle::new(Blocked(format!(
-                "no such secret, name another one: juju config {application} {option}=SECRET"
+                "no secret for option `{option}`, or none that is granted: juju grant-secret {id} {application}"
             ))),
             (None, SecretRefusal::Denied) => {
                 Obstacle::new(Waiting(format!("secret `{id}` is not granted to {application}")))

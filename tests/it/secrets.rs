@@ -60,10 +60,10 @@ fn a_secret_of_an_operator_is_read_once_it_is_granted_and_followed() {
     sim.remove_secret(&id).expect("removed");
     sim.configure("web", &[("port", "81")]).expect("configured");
     settle(&mut sim);
-    assert_eq!(
-        shown(&sim, "web/0"),
-        "blocked no such secret, name another one: juju config web password=SECRET"
+    let blocked = format!(
+        "blocked no secret for option `password`, or none that is granted: juju grant-secret {bare} web"
     );
+    assert_eq!(shown(&sim, "web/0"), blocked);
 }
 
 const ASKED: Flag = Flag::new("db.asked");
