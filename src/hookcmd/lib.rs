@@ -155,6 +155,15 @@ impl CommandError {
         matches!(self, Self::Refused { stderr, .. } if stderr.contains("not found"))
     }
 
+    /// Whether Juju said that the id of a secret is none.
+    ///
+    /// # Source
+    ///
+    /// `juju/juju:core/secrets/uri.go`
+    pub fn is_no_secret_id(&self) -> bool {
+        matches!(self, Self::Refused { stderr, .. } if stderr.contains("secret URI") && stderr.contains("not valid"))
+    }
+
     /// Whether Juju said that the relation is not there (any more).
     ///
     /// # Source

@@ -287,13 +287,19 @@ impl Model {
         secret: &SecretName,
         revision: SecretRevision,
     ) -> Result<SecretAnswer, CommandError> {
+        if let SecretName::Id(id) | SecretName::Labelled { id, .. } = secret
+            && !id.starts_with(|first: char| first.is_ascii_alphanumeric())
+        {
+            // The other side of a relation chose it: it could be taken for a flag.
+            return Ok(Err(SecretRefusal::NotThere));
+        }
         let key = (secret.clone(), revision);
         if let Some(known) = self.answers.borrow().secrets.get(&key) {
             return Ok(known.answer.clone());
         }
         let answer = match self.commands().secret_get(secret, revision) {
             Err(error) if error.is_permission_denied() => Err(SecretRefusal::Denied),
-            Err(error) if error.is_not_found() => Err(SecretRefusal::NotThere),
+            Err(error) if error.is_not_found() || error.is_no_secret_id() => Err(SecretRefusal::NotThere),
             answer => Ok(Rc::new(answer?)),
         };
         let mut answers = self.answers.borrow_mut();

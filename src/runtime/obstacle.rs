@@ -9,8 +9,9 @@
 //! # Guarantees
 //!
 //! What a stalled handler waits for is not lost meanwhile: `config.changed.*` and `leadership.changed.*` stay
-//! set for it, and a handler for a hook runs late, in the next ones, where [`Hook::context`](crate::Hook::context)
-//! tells of the hook that it is for.  Other handlers that look at such flags run again too.
+//! set for it, and a handler for hooks runs late, once for each of those that came meanwhile, where
+//! [`Hook::context`](crate::Hook::context) tells which one.  Other handlers that look at such flags run again
+//! too.
 //!
 //! In an action, an obstacle that the action itself meets is a failure of the action with that message.
 
@@ -78,14 +79,17 @@ pub enum AskError {
     Command(#[from] CommandError),
 }
 
+/// How many hooks of one handler may wait; the oldest go first.
+const LATE_HOOKS_MAX: usize = 1000;
+
 /// What is remembered of a handler that met an obstacle.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct StalledRecord {
     /// What is to be done.
     message: String,
-    /// The hook that the handler was for, and what that was about.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    hook: Option<Subject>,
+    /// The hooks in which it should have run, oldest first; none for a handler that looks at flags alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    hooks: Vec<Subject>,
 }
 
 /// A hook and what it was about: the part of a [`Context`] that is another in each hook.
@@ -160,7 +164,7 @@ pub(crate) struct Stalled {
 #[derive(Clone, Debug)]
 pub(crate) struct Obstructed {
     status: Status,
-    hook: Option<Subject>,
+    hooks: Vec<Subject>,
 }
 
 impl Stalled {
@@ -202,7 +206,7 @@ impl Stalled {
         let mut left = if self.is_tried.get() { BTreeMap::new() } else { self.before.borrow().clone() };
         left.extend(self.now.iter().map(|(key, stalled)| {
             let message = stalled.status.message.clone();
-            (key.clone(), StalledRecord { message, hook: stalled.hook.clone() })
+            (key.clone(), StalledRecord { message, hooks: stalled.hooks.clone() })
         }));
         left
     }
@@ -245,20 +249,40 @@ impl Dispatch {
             && let Some(obstacle) = Obstacle::of(source)
             && !self.context.event.is_restricted()
         {
-            let hook = (!handler.condition.hooks().is_empty())
-                .then(|| Subject::of(self.late_context(handler).as_ref().unwrap_or(&self.context)));
-            let stalled = Obstructed { status: obstacle.status.clone(), hook };
+            let mut hooks = self.late_hooks(handler);
+            if self.is_in_time(handler) && !handler.condition.hooks().is_empty() {
+                hooks.push(Subject::of(&self.context));
+            }
+            if hooks.len() > LATE_HOOKS_MAX {
+                log::warn!(
+                    "handler `{}` will not run for `{}`: too many hooks wait",
+                    handler.key,
+                    hooks[0].name
+                );
+                hooks.remove(0);
+            }
+            let stalled = Obstructed { status: obstacle.status.clone(), hooks };
             *self.stalled.met.borrow_mut() = Some((handler.key.clone(), stalled));
         }
     }
 
-    /// The context for a handler that runs late: in another hook than the one that it is for.
-    pub(crate) fn late_context(&self, handler: &Handler) -> Option<Context> {
-        if handler.condition.hooks().contains(&self.context.event) {
-            return None;
-        }
+    /// Whether the handler is for this hook, or for flags alone.
+    pub(crate) fn is_in_time(&self, handler: &Handler) -> bool {
+        let hooks = handler.condition.hooks();
+        hooks.is_empty() || hooks.contains(&self.context.event)
+    }
+
+    /// The hooks in which the handler should have run, but for this one.
+    fn late_hooks(&self, handler: &Handler) -> Vec<Subject> {
         let before = self.stalled.before.borrow();
-        Some(before.get(&handler.key)?.hook.clone()?.within(&self.context))
+        let mut hooks = before.get(&handler.key).map(|record| record.hooks.clone()).unwrap_or_default();
+        hooks.retain(|hook| *hook != Subject::of(&self.context));
+        hooks
+    }
+
+    /// The contexts in which the handler runs late: those of the hooks in which it should have.
+    pub(crate) fn late_contexts(&self, handler: &Handler) -> Vec<Context> {
+        self.late_hooks(handler).into_iter().map(|hook| hook.within(&self.context)).collect()
     }
 
     /// Tells of what is new: what to do for handlers that are stalled now and were not before.

@@ -5,7 +5,7 @@
 //! the id of Juju takes its place.  In files and statuses it does not.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::path::PathBuf;
 use std::rc::Rc;
 
@@ -33,12 +33,19 @@ pub type SecretContent = Rc<BTreeMap<String, String>>;
 
 /// A secret that is to be made, or what is to be changed of one.
 ///
-/// Keys are lower-case letters, digits and dashes, three characters at least.
-#[derive(Clone, Debug, Default)]
+/// Keys are lower-case letters, digits and dashes, three characters at least.  `Debug` shows no text.
+#[derive(Clone, Default)]
 #[must_use]
 pub struct SecretChange {
     pub(crate) content: BTreeMap<String, String>,
     pub(crate) options: SecretOptions,
+}
+
+impl fmt::Debug for SecretChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let keys: Vec<&String> = self.content.keys().collect();
+        f.debug_struct("SecretChange").field("content", &keys).field("options", &self.options).finish()
+    }
 }
 
 impl SecretChange {
@@ -156,6 +163,11 @@ impl Secret {
     }
 
     /// What has to be done before the secret can be read.
+    ///
+    /// # Source
+    ///
+    /// Whether a secret that is not granted is denied or not there depends on whose it is and on the
+    /// release: Juju's pull request 17467.
     fn obstacle(&self, refusal: SecretRefusal) -> Result<Obstacle, CommandError> {
         let application = self.dispatch.context.unit.application();
         let (SecretName::Id(id) | SecretName::Labelled { id, .. } | SecretName::Label(id)) = &self.name;
@@ -168,7 +180,7 @@ impl Secret {
                 "grant the secret of option `{option}`: juju grant-secret {id} {application}"
             ))),
             (Some((option, _)), SecretRefusal::NotThere) => Obstacle::new(Blocked(format!(
-                "no such secret, name another one: juju config {application} {option}=SECRET"
+                "no secret for option `{option}`, or none that is granted: juju grant-secret {id} {application}"
             ))),
             (None, SecretRefusal::Denied) => {
                 Obstacle::new(Waiting(format!("secret `{id}` is not granted to {application}")))

@@ -262,6 +262,21 @@ fn why_not(dispatch: &Dispatch, handler: &Handler) -> String {
     }
 }
 
+/// Runs a handler for the hooks that it was late for, then for this one.
+fn run_for_each_hook(hook: &mut Hook, handler: &Handler) -> Result<(), DispatchError> {
+    let dispatch = hook.dispatch.clone();
+    let mut result = Ok(());
+    for context in dispatch.late_contexts(handler) {
+        hook.late = Some(Box::new(context));
+        result = result.and_then(|()| caught(handler.name, || (handler.run)(hook)));
+    }
+    hook.late = None;
+    if dispatch.is_in_time(handler) {
+        result = result.and_then(|()| caught(handler.name, || (handler.run)(hook)));
+    }
+    result
+}
+
 /// Runs a handler, and gives the flags that interfaces cleared in consequence.
 fn run_handler(hook: &mut Hook, handler: &Handler) -> Result<BTreeSet<Flag>, DispatchError> {
     let dispatch = hook.dispatch.clone();
@@ -270,8 +285,7 @@ fn run_handler(hook: &mut Hook, handler: &Handler) -> Result<BTreeSet<Flag>, Dis
     let line = log::log_enabled!(log::Level::Debug).then(log_buffer::next_line);
     log::debug!("running handler `{}`: {}", handler.name, handler.condition);
     let seen = dispatch.look_at_files(handler);
-    hook.late = dispatch.late_context(handler).map(Box::new);
-    let result = caught(handler.name, || (handler.run)(hook))
+    let result = run_for_each_hook(hook, handler)
         .inspect_err(|error| dispatch.note_obstacle(handler, error))
         .inspect(|()| dispatch.has_run(handler, seen))
         .and_then(|()| dispatch.refresh_flags())
@@ -285,6 +299,5 @@ fn run_handler(hook: &mut Hook, handler: &Handler) -> Result<BTreeSet<Flag>, Dis
         }
     }
     dispatch.recorder.has_run(handler.name, &handler.condition, changes);
-    hook.late = None;
     result
 }

@@ -28,8 +28,8 @@ const DONE: &str = "done";
 const LEADER: &str = "leader";
 const SECRETS: &str = "secrets";
 
-/// The key of the handlers that met an obstacle, and of what is to be done.
-const STALLED: &str = "stalled";
+/// Before a number: a part of the handlers that met an obstacle, and of what is to be done.
+const STALLED: &str = "stalled/";
 
 /// Before a number: a part of the options as they were, where the charm keeps them.
 const OPTIONS: &str = "options/";
@@ -50,7 +50,7 @@ const KEPT: &str = "charm/";
 /// | `config` | the digest of each option's value, a JSON object |
 /// | `status` | the status that the unit is to show, as `active ready` |
 /// | `relation/ID` | what is remembered of a relation, [`RelationRecord`] |
-/// | `stalled` | the handlers that met an obstacle, with what is to be done |
+/// | `stalled/0`, ... | the handlers that met an obstacle, with what is to be done, a JSON object in parts |
 /// | `options/0`, ... | the options, of charms that keep them, a JSON object in parts |
 /// | `charm/KEY` | what the charm keeps by itself |
 /// | `data`, `files`, `done`, `leader`, `secrets` | what is remembered by name, [`crate::memory::Memory`] |
@@ -92,11 +92,9 @@ impl State {
             secrets: saved.get(SECRETS).map_or_else(BTreeMap::new, |text| parsed(SECRETS, text)),
         };
         *dispatch.stalled.before.borrow_mut() =
-            saved.get(STALLED).map_or_else(BTreeMap::new, |text| parsed(STALLED, text));
-        let parts = (0..).map_while(|part| saved.get(&format!("{OPTIONS}{part}")));
-        let options: String = parts.map(String::as_str).collect();
+            from_parts(&saved, STALLED).map_or_else(BTreeMap::new, |text| parsed(STALLED, &text));
         *dispatch.options_before.borrow_mut() =
-            (!options.is_empty()).then(|| parsed(OPTIONS.trim_end_matches('/'), &options));
+            from_parts(&saved, OPTIONS).map(|text| parsed(OPTIONS, &text));
         let config = saved.get(CONFIG).map(|text| parsed(CONFIG, text));
         Ok(Self { store, saved, config, options: None })
     }
@@ -126,13 +124,9 @@ impl State {
             next.insert(CONFIG.to_owned(), digests);
         }
         let stalled = dispatch.stalled.left();
-        keep(&mut next, STALLED, stalled.is_empty(), &stalled);
+        keep_parts(&mut next, STALLED, stalled.is_empty(), &stalled);
         if let Some(options) = &self.options {
-            next.retain(|key, _| !key.starts_with(OPTIONS));
-            let text = serde_json::to_string(options).expect("what was JSON is JSON");
-            for (number, part) in in_parts(&text).into_iter().enumerate() {
-                next.insert(format!("{OPTIONS}{number}"), part);
-            }
+            keep_parts(&mut next, OPTIONS, false, options);
         }
         if let Some(status) = plan.status() {
             next.insert(STATUS.to_owned(), format!("{} {}", status.status, status.message));
@@ -166,6 +160,27 @@ fn keep(next: &mut BTreeMap<String, String>, key: &str, is_empty: bool, value: &
     } else {
         next.insert(key.to_owned(), serde_json::to_string(value).expect("texts are JSON"));
     }
+}
+
+/// Puts `value` under `prefix` and numbers, in parts that Juju takes, where there is something in it.
+fn keep_parts(
+    next: &mut BTreeMap<String, String>,
+    prefix: &str,
+    is_empty: bool,
+    value: &impl serde::Serialize,
+) {
+    next.retain(|key, _| !key.starts_with(prefix));
+    if !is_empty {
+        let text = serde_json::to_string(value).expect("texts and JSON are JSON");
+        let parts = in_parts(&text).into_iter().enumerate();
+        next.extend(parts.map(|(number, part)| (format!("{prefix}{number}"), part)));
+    }
+}
+
+/// A text that was kept in parts.
+fn from_parts(saved: &BTreeMap<String, String>, prefix: &str) -> Option<String> {
+    let parts = (0..).map_while(|number| saved.get(&format!("{prefix}{number}")));
+    Some(parts.map(String::as_str).collect::<String>()).filter(|text| !text.is_empty())
 }
 
 /// The relation and the part of its record that a key is about: `db:1`, or `db:1/2`.

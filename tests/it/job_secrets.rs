@@ -275,6 +275,22 @@ fn a_secret_that_cannot_be_read_refuses_its_job_alone() {
 }
 
 #[test]
+fn what_a_neighbour_names_as_a_secret_and_is_none_fails_no_hook() {
+    let mut sim = model(JujuVersion::V3_6, ours());
+    let relation = sim.relate("provider:metrics", "requirer:jobs").expect("related");
+    settle(&mut sim);
+    let unit = charms_reactive::UnitName::parse("provider/0").expect("a name");
+    let party = charms_reactive::hookcmd::commands::Party::Unit(unit);
+    let databag = sim.unit_databag(relation, "provider/0").expect("a databag");
+    let (key, text) = databag.iter().find(|(key, _)| key.starts_with("request_")).expect("a request");
+    let id = secrets(&mut sim)[0].clone();
+    for nonsense in ["secret:nonsense", "--label", ""] {
+        sim.operator().write_databag(relation, &party, key, &text.replace(&id, nonsense)).expect("written");
+        settle(&mut sim);
+    }
+}
+
+#[test]
 fn of_a_unit_that_left_no_key_is_kept() {
     // Plain on the wire, as from a charm in Python.
     let mut sim = model(JujuVersion::V2_9, ours());

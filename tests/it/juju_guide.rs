@@ -244,6 +244,14 @@ fn life(app: fn() -> charms_reactive::App) -> Sim {
     sim
 }
 
+fn operate(mut sim: Sim) -> Result<(), Box<dyn std::error::Error>> {
+    sim.attach_resource("web", "image", "an image")?;
+    sim.settle()?;
+    let blocked = sim.unit("web/0")?.workload;
+    assert_eq!(blocked.message, "give a licence: juju run web/0 set-licence");
+    Ok(())
+}
+
 #[test]
 fn the_charms_of_the_page_live() {
     let shown = |sim: &Sim| sim.unit("web/0").expect("a unit").workload.message;
@@ -251,9 +259,10 @@ fn the_charms_of_the_page_live() {
     let blocked = life(obstacles::app);
     assert_eq!(shown(&blocked), "give a licence: juju run web/0 set-licence");
     assert!(
-        blocked.unit_state("web/0").expect("a unit")["stalled"]
+        blocked.unit_state("web/0").expect("a unit")["stalled/0"]
             .contains("juju attach-resource web image=FILE")
     );
+    operate(blocked).expect("an operator");
     assert_eq!(life(options::app).unit("web/0").expect("a unit").ports, ["80/tcp"]);
     life(actions::app);
     life(secrets::app);

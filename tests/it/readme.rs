@@ -9,7 +9,7 @@ const PAGES: [(&str, &str, usize); 4] = [
     ("README.md", include_str!("../../README.md"), 2),
     ("docs/testing.md", include_str!("../../docs/testing.md"), 2),
     ("docs/migrating-from-python.md", include_str!("../../docs/migrating-from-python.md"), 9),
-    ("docs/juju.md", include_str!("../../docs/juju.md"), 7),
+    ("docs/juju.md", include_str!("../../docs/juju.md"), 8),
 ];
 
 /// Where the code of the pages stands, compiled.

@@ -60,10 +60,10 @@ fn a_secret_of_an_operator_is_read_once_it_is_granted_and_followed() {
     sim.remove_secret(&id).expect("removed");
     sim.configure("web", &[("port", "81")]).expect("configured");
     settle(&mut sim);
-    assert_eq!(
-        shown(&sim, "web/0"),
-        "blocked no such secret, name another one: juju config web password=SECRET"
+    let blocked = format!(
+        "blocked no secret for option `password`, or none that is granted: juju grant-secret {bare} web"
     );
+    assert_eq!(shown(&sim, "web/0"), blocked);
 }
 
 const ASKED: Flag = Flag::new("db.asked");
@@ -201,4 +201,32 @@ fn secrets_are_part_of_the_transaction() {
         let covered = covered.unwrap_or_else(|broken| panic!("{broken}\n{}", broken.transcript));
         assert!(covered.commands > 60, "{}", covered.commands);
     }
+}
+
+/// What a neighbour may publish in place of the id of a secret.
+const NONSENSE: [&str; 5] = ["secret:nonsense", "--label", "-", "", "9m4e2mr0ui3e8a215n4g"];
+
+#[test]
+fn what_is_no_secret_is_not_there() {
+    fn look(hook: &mut Hook) -> Result<(), HandlerError> {
+        for id in NONSENSE {
+            assert!(hook.secret(id).find()?.is_none(), "{id}");
+        }
+        assert!(hook.secret_by_label("none").find()?.is_none());
+        assert!(hook.secret_by_label("none").info()?.is_none());
+        hook.secret("secret:nonsense").get()?;
+        Ok(())
+    }
+    let app = || App::new(Charm::default()).handler(look, on(HookEvent::Start));
+    let mut sim = sim();
+    sim.deploy("web", in_process(app).metadata("name: web"), 1).expect("deployed");
+    settle(&mut sim);
+    assert_eq!(shown(&sim, "web/0"), "waiting secret `nonsense` is not there");
+}
+
+#[test]
+fn the_content_of_a_secret_is_not_shown() {
+    let change = SecretChange::new([("password", "hunter2")]).label("db");
+    let told = format!("{change:?}");
+    assert!(told.contains("password") && !told.contains("hunter2"), "{told}");
 }

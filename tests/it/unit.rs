@@ -137,7 +137,7 @@ fn a_resource_that_is_missing_blocks_until_it_is_attached() {
     settle(&mut sim);
     assert_eq!(shown(&sim, "web/0"), "active serving");
     assert_eq!(std::fs::read_to_string(folder.join("installed")).expect("written"), "an image");
-    assert!(!sim.unit_state("web/0").expect("a unit").contains_key("stalled"));
+    assert!(!sim.unit_state("web/0").expect("a unit").contains_key("stalled/0"));
 }
 
 #[test]
@@ -183,7 +183,8 @@ fn handlers_that_can_go_on_do_and_run_once() {
     let state = sim.unit_state("web/0").expect("a unit");
     assert_eq!(state["charm/count"], hooks.to_string(), "once in each dispatch: {}", sim.transcript());
     assert!(
-        state["stalled"].contains("juju trust web") && state["stalled"].contains("juju attach-resource web")
+        state["stalled/0"].contains("juju trust web")
+            && state["stalled/0"].contains("juju attach-resource web")
     );
     sim.set_trust("web", true).expect("trusted");
     settle(&mut sim);
@@ -369,6 +370,31 @@ fn another_address_is_seen() {
     settle(&mut sim);
     assert_eq!(shown(&sim, "web/0"), "active listens on 10.9.8.7");
     assert_eq!(sim.unit_databag(relation, "web/0").expect("a databag").text("host"), Some("10.9.8.7"));
+}
+
+#[test]
+fn what_is_read_twice_is_asked_once() {
+    fn read(hook: &mut Hook) -> Result<(), HandlerError> {
+        for _ in 0..2 {
+            assert_eq!(hook.network("db")?.egress_subnets.len(), 1);
+            assert!(hook.storage("data")?.is_empty());
+            assert_eq!(hook.goal_state()?.planned_units(), [hook.context().unit.clone()]);
+            assert!(hook.resource("image")?.ends_with("image.txt"));
+            assert_eq!(hook.credential()?.region, "localhost");
+        }
+        Ok(())
+    }
+    let app = || App::new(Charm::default().endpoint(DB)).handler(read, on(HookEvent::UpdateStatus));
+    let metadata = format!(
+        "{WITH_DB}storage:\n  data: {{type: filesystem, multiple: {{range: 0-1}}}}\nresources:\n  image: {{type: file, filename: image.txt}}\n"
+    );
+    let deployment = Deployment::units(1).resource("image", "an image").trust();
+    let mut sim = deployed(&metadata, app, &deployment);
+    let before = sim.commands_asked();
+    sim.update_status("web/0").expect("a unit");
+    settle(&mut sim);
+    let names = ["state-get", "network-get", "storage-list", "goal-state", "resource-get", "credential-get"];
+    assert_eq!(sim.commands_asked() - before, names.len(), "{}", sim.transcript());
 }
 
 fn with_ports() -> App {

@@ -95,7 +95,7 @@ fn a_stalled_handler_leaves_no_trace_and_asks_nothing_twice() {
     let folder = juju.charm_dir.as_ref().expect("made").path().to_owned();
     assert!(!folder.join("it").exists());
     let keys: Vec<&str> = juju.kept.state.keys().map(String::as_str).collect();
-    assert_eq!(keys, ["flags", "relation/db:1", "stalled"]);
+    assert_eq!(keys, ["flags", "relation/db:1", "stalled/0"]);
     // Two attempts without a handler each: of all that was read, nothing is read again.
     let names: Vec<&str> = juju.commands.iter().filter_map(|line| line.split(' ').next()).collect();
     let reads = ["state-get", "relation-ids", "relation-get", "relation-list", "relation-get", "config-get"];
@@ -121,7 +121,7 @@ fn a_stalled_handler_leaves_no_trace_and_asks_nothing_twice() {
     assert!(folder.join("it").exists());
     juju.run(&app(), "update-status").expect("no handler that fails");
     assert_eq!(lines(&juju, "status-set"), ["status-set active got through"]);
-    assert!(!juju.kept.state.contains_key("stalled"));
+    assert!(!juju.kept.state.contains_key("stalled/0"));
 }
 
 #[test]
@@ -173,11 +173,36 @@ fn a_late_handler_knows_the_hook_that_it_is_for() {
     juju.run(&app(), "db-relation-joined mysql/3").expect("no handler that fails");
     juju.run(&app(), "update-status").expect("no handler that fails");
     juju.run(&app(), "leader-elected").expect("no handler that fails");
-    assert!(juju.kept.state["stalled"].contains("mysql/3"));
+    assert!(juju.kept.state["stalled/0"].contains("mysql/3"));
     juju.kept.config.insert("cleared".to_owned(), json!("yes"));
     juju.run(&app(), "update-status").expect("no handler that fails");
     assert_eq!(juju.databag("db:1", "web/0"), json!({"it": "1"}));
-    assert!(!juju.kept.state.contains_key("stalled"));
+    assert!(!juju.kept.state.contains_key("stalled/0"));
+}
+
+#[test]
+fn a_handler_runs_late_for_every_hook_that_came() {
+    fn greet(hook: &mut Hook) -> Result<(), HandlerError> {
+        let unit = hook.context().remote_unit.as_ref().map(ToString::to_string).unwrap_or_default();
+        let greeted = hook.kept("greeted").unwrap_or_default();
+        hook.keep("greeted", Some(&format!("{greeted} {unit}")));
+        stalls(hook)
+    }
+    let app = || App::new(charm()).handler(greet, on(DB.hook(RelationEvent::Joined)));
+    let mut juju = Juju::default();
+    juju.relate("db:1", &["mysql/1", "mysql/2", "mysql/3"]);
+    juju.run(&app(), "install").expect("no handler that fails");
+    for unit in ["mysql/1", "mysql/2", "mysql/1"] {
+        juju.run(&app(), &format!("db-relation-joined {unit}")).expect("no handler that fails");
+        juju.run(&app(), "update-status").expect("no handler that fails");
+    }
+    juju.kept.config.insert("cleared".to_owned(), json!("yes"));
+    juju.run(&app(), "db-relation-joined mysql/3").expect("no handler that fails");
+    assert_eq!(
+        juju.kept.state["charm/greeted"], " mysql/2 mysql/1 mysql/3",
+        "each once, the last time it came"
+    );
+    assert!(!juju.kept.state.contains_key("stalled/0"));
 }
 
 #[test]
@@ -195,5 +220,5 @@ fn what_is_stalled_is_told() {
     );
     // A tool runs no handler: it has still to be tried.
     juju.tool(&app(), "set-flag unrelated", &[]);
-    assert!(juju.kept.state["stalled"].contains("clear it"));
+    assert!(juju.kept.state["stalled/0"].contains("clear it"));
 }
