@@ -18,6 +18,7 @@ mod gateway;
 mod head;
 mod plan;
 mod record;
+mod tls;
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher as _, Hasher as _};
@@ -34,6 +35,7 @@ use self::plan::{BYTES_MAX, Keys, Operation, encoded, operations};
 use super::{Change, Kept, News, Snapshot, Store, StoreError, Wake};
 
 pub use gateway::{Endpoint, EndpointError};
+pub use tls::{EtcdTls, EtcdTlsError};
 
 /// How many records are read at once.
 const PAGE: usize = 4000;
@@ -90,16 +92,24 @@ impl Etcd {
     ///
     /// # Errors
     ///
-    /// [`StoreError`] when the system refuses; whether etcd is there is found when it is asked.
-    pub fn new(members: Vec<Endpoint>, prefix: &str) -> Result<Self, StoreError> {
+    /// [`StoreError`] when the system refuses, or certificates cannot be used; whether etcd is there is found when it is asked.
+    pub fn new(members: Vec<Endpoint>, prefix: &str, tls: Option<&EtcdTls>) -> Result<Self, StoreError> {
         if members.is_empty() {
             return Err(StoreError::Unreachable("none is named".to_owned()));
         }
+        if tls.is_none()
+            && let Some(member) = members.iter().find(|member| member.is_tls)
+        {
+            return Err(StoreError::Unreachable(format!(
+                "nobody says whose certificates to trust for {member}"
+            )));
+        }
+        let tls = tls.map(EtcdTls::config).transpose()?;
         // Seeded by the system.
         let chance = std::hash::RandomState::new().build_hasher().finish();
         Ok(Self {
             runtime: tokio::runtime::Builder::new_current_thread().enable_all().build()?,
-            gateway: Gateway::new(members),
+            gateway: Gateway::new(members, tls),
             keys: Keys(prefix.to_owned()),
             server: format!("{chance:016x}"),
             commits: 0,
