@@ -4,6 +4,7 @@ mod charmd;
 mod desk;
 mod directory;
 mod hostile;
+mod keeper;
 mod memory;
 mod socket;
 mod sqlite;
