@@ -260,6 +260,44 @@ impl Etcd {
         }
     }
 
+    /// Takes over what the follower has found; waits for it where it is known to come.  Gives why it does not.
+    fn hear(&mut self, all: &mut Vec<News>) -> Option<String> {
+        let follower = self.follower.take()?;
+        let mut heads = Vec::new();
+        let mut trouble = None;
+        let limit = if self.goal > self.known { WAIT } else { Duration::ZERO };
+        follower.wait(limit, |found| {
+            heads.extend(found.heads.drain(..));
+            self.is_lost |= found.is_lost;
+            trouble = found.trouble.take();
+            let last = heads.last().map_or(self.known, |head: &Head| head.revision);
+            (last >= self.goal || self.is_lost || trouble.is_some()).then_some(())
+        });
+        self.follower = Some(follower);
+        self.learn_all(heads, all);
+        trouble
+    }
+
+    fn learn_all(&mut self, heads: impl IntoIterator<Item = Head>, all: &mut Vec<News>) {
+        for head in heads {
+            if head.revision <= self.known || self.is_lost {
+                continue;
+            }
+            if head.before != self.known {
+                log::warn!("everything is read anew: a commit is missing");
+                self.is_lost = true;
+                continue;
+            }
+            match self.learn(head) {
+                Ok(news) => all.extend(news),
+                Err(error) => {
+                    log::warn!("everything is read anew: {error}");
+                    self.is_lost = true;
+                }
+            }
+        }
+    }
+
     /// What a commit of others, the next one, has changed.
     fn learn(&mut self, head: Head) -> Result<Option<News>, StoreError> {
         let changes = match (head.journal, &mut self.unfinished) {
@@ -434,61 +472,28 @@ impl Store for Etcd {
 
     fn news(&mut self) -> Result<Vec<News>, StoreError> {
         let mut all = Vec::new();
-        if let Some(head) = self.ahead.take()
-            && head.before == self.known
-        {
-            match self.learn(head) {
-                Ok(news) => all.extend(news),
-                Err(_) => self.is_lost = true,
-            }
-        }
+        let ahead = self.ahead.take().filter(|head| head.before == self.known);
+        self.learn_all(ahead, &mut all);
         for _ in 0..WAITS_MAX {
-            let known = self.known;
-            let goal = self.goal;
-            let follower = self.follower.take();
-            let Some(found) = &follower else { break };
-            let mut heads = Vec::new();
-            let mut trouble = None;
-            found.wait(if goal > known { WAIT } else { Duration::ZERO }, |found| {
-                heads.extend(found.heads.drain(..));
-                self.is_lost |= found.is_lost;
-                trouble = found.trouble.take();
-                let is_there = goal <= known || heads.last().is_some_and(|head: &Head| head.revision >= goal);
-                (is_there || self.is_lost || trouble.is_some()).then_some(())
-            });
-            self.follower = follower;
-            for head in heads {
-                match head.revision {
-                    revision if revision <= self.known => {}
-                    _ if head.before == self.known && !self.is_lost => match self.learn(head) {
-                        Ok(news) => all.extend(news),
-                        Err(_) => self.is_lost = true,
-                    },
-                    _ => self.is_lost = true,
-                }
-            }
-            if self.is_lost {
-                break;
+            let trouble = self.hear(&mut all);
+            if self.is_lost || self.follower.is_none() {
+                return Ok(vec![News::Everything(self.load()?)]);
             }
             if self.known >= self.goal {
-                match trouble {
-                    Some(why) if all.is_empty() => return Err(StoreError::Unreachable(why)),
-                    _ => return Ok(all),
-                }
+                return match trouble {
+                    Some(why) if all.is_empty() => Err(StoreError::Unreachable(why)),
+                    _ => Ok(all),
+                };
             }
             if let Some(follower) = &self.follower {
                 follower.turn();
             }
         }
-        if !self.is_lost && self.follower.is_some() {
-            // What is known so far is to be told all the same.
-            return if all.is_empty() {
-                Err(StoreError::Unreachable("what others have written does not arrive".to_owned()))
-            } else {
-                Ok(all)
-            };
+        // What is known so far is to be told all the same.
+        if all.is_empty() {
+            return Err(StoreError::Unreachable("what others have written does not arrive".to_owned()));
         }
-        Ok(vec![News::Everything(self.load()?)])
+        Ok(all)
     }
 
     fn on_news(&mut self, wake: Wake) {
