@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use charms_reactive_server::keeper::Keeper;
 use charms_reactive_server::listen::{Identity, ListenError, Quotas, Server, TlsError, Token, WATCH_LIMIT};
-use charms_reactive_server::runtimeconfig::{Endpoint, Etcd, Memory, Sqlite, Store, StoreError};
+use charms_reactive_server::runtimeconfig::{Endpoint, Etcd, EtcdTls, Memory, Sqlite, Store, StoreError};
 use clap::{Parser, Subcommand};
 
 /// The daemon of a unit: serves waiters to its programs.
@@ -23,16 +23,8 @@ struct Arguments {
 enum Command {
     /// Serves Google's Runtime Configurator, v1beta1.
     Serve {
-        /// Where everything is kept; without it, nothing survives the end of the server.
-        #[arg(long, value_name = "DIR")]
-        data: Option<PathBuf>,
-        /// Members of an etcd in which everything is kept, for example `http://127.0.0.1:2379`; servers on one
-        /// etcd are one.
-        #[arg(long, value_name = "URL", value_delimiter = ',', conflicts_with = "data")]
-        etcd: Vec<Endpoint>,
-        /// What the names of all keys in etcd begin with.
-        #[arg(long, value_name = "TEXT", default_value = "/charmd/", requires = "etcd")]
-        etcd_prefix: String,
+        #[command(flatten)]
+        store: StoreArguments,
         /// The unix socket to listen on.
         #[arg(long, value_name = "PATH", required_unless_present = "http")]
         socket: Option<PathBuf>,
@@ -61,6 +53,42 @@ struct Guard {
     quotas: Option<Quotas>,
 }
 
+/// Where everything is kept.
+#[derive(clap::Args)]
+struct StoreArguments {
+    /// Where everything is kept; without it, nothing survives the end of the server.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Members of an etcd in which everything is kept, for example `http://127.0.0.1:2379`; servers on one
+    /// etcd are one.
+    #[arg(long, value_name = "URL", value_delimiter = ',', conflicts_with = "data")]
+    etcd: Vec<Endpoint>,
+    /// What the names of all keys in etcd begin with.
+    #[arg(long, value_name = "TEXT", default_value = "/charmd/", requires = "etcd")]
+    etcd_prefix: String,
+    /// A file with the certificates of who signs those of etcd's members, for addresses with `https`.
+    #[arg(long, value_name = "FILE", requires = "etcd")]
+    etcd_ca: Option<PathBuf>,
+    /// A file with the certificate of this client, where etcd asks for one.
+    #[arg(long, value_name = "FILE", requires_all = ["etcd_ca", "etcd_key"])]
+    etcd_cert: Option<PathBuf>,
+    /// A file with its key.
+    #[arg(long, value_name = "FILE", requires = "etcd_cert")]
+    etcd_key: Option<PathBuf>,
+}
+
+impl StoreArguments {
+    fn open(self) -> Result<Box<dyn Store>, StoreError> {
+        let Self { data, etcd, etcd_prefix, etcd_ca, etcd_cert, etcd_key } = self;
+        let tls = etcd_ca.map(|authorities| EtcdTls { authorities, own: etcd_cert.zip(etcd_key) });
+        Ok(match data {
+            Some(directory) => Box::new(Sqlite::open(&directory)?),
+            None if etcd.is_empty() => Box::new(Memory),
+            None => Box::new(Etcd::new(etcd, &etcd_prefix, tls.as_ref())?),
+        })
+    }
+}
+
 #[derive(Debug, thiserror::Error)]
 enum ServeError {
     #[error("cannot keep data")]
@@ -76,16 +104,8 @@ enum ServeError {
 }
 
 fn main() -> ExitCode {
-    let Arguments { command: Command::Serve { data, etcd, etcd_prefix, socket, http, token_file, guard } } =
-        Arguments::parse();
+    let Arguments { command: Command::Serve { store, socket, http, token_file, guard } } = Arguments::parse();
     let _ = log::set_logger(&ToStandardError).map(|()| log::set_max_level(log::LevelFilter::Info));
-    let store = || -> Result<Box<dyn Store>, StoreError> {
-        Ok(match data {
-            Some(directory) => Box::new(Sqlite::open(&directory)?),
-            None if etcd.is_empty() => Box::new(Memory),
-            None => Box::new(Etcd::new(etcd, &etcd_prefix)?),
-        })
-    };
     match serve(store, socket.as_deref(), http, token_file.as_deref(), &guard) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -98,13 +118,13 @@ fn main() -> ExitCode {
 }
 
 fn serve(
-    store: impl FnOnce() -> Result<Box<dyn Store>, StoreError>,
+    store: StoreArguments,
     socket: Option<&Path>,
     http: Option<SocketAddr>,
     token_file: Option<&Path>,
     guard: &Guard,
 ) -> Result<(), ServeError> {
-    let (keeper, _thread) = Keeper::start(store()?)?;
+    let (keeper, _thread) = Keeper::start(store.open()?)?;
     let server = Server::new(keeper, WATCH_LIMIT).quotas(guard.quotas);
     let identity = guard.tls_cert.as_deref().zip(guard.tls_key.as_deref());
     let identity = identity.map(|(certificate, key)| Identity::read(certificate, key)).transpose()?;

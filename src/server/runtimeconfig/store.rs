@@ -10,7 +10,7 @@ use super::call::ConfigName;
 use super::variable::Variable;
 use super::waiter::KeptWaiter;
 
-pub use etcd::{Endpoint, EndpointError, Etcd};
+pub use etcd::{Endpoint, EndpointError, Etcd, EtcdTls, EtcdTlsError};
 pub use sqlite::Sqlite;
 
 /// Why nothing could be kept, or read again.
@@ -54,6 +54,9 @@ pub enum StoreError {
     /// No member of etcd answers.
     #[error("no member of etcd answers: {0}")]
     Unreachable(String),
+    /// etcd is to be reached by TLS, and cannot be.
+    #[error(transparent)]
+    Tls(#[from] EtcdTlsError),
     /// etcd answers, and does not do it.
     #[error("etcd refuses: {0}")]
     Refused(String),

@@ -18,6 +18,7 @@ mod gateway;
 mod head;
 mod plan;
 mod record;
+mod tls;
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher as _, Hasher as _};
@@ -34,6 +35,7 @@ use self::plan::{BYTES_MAX, Keys, Operation, encoded, operations};
 use super::{Change, Kept, News, Snapshot, Store, StoreError, Wake};
 
 pub use gateway::{Endpoint, EndpointError};
+pub use tls::{EtcdTls, EtcdTlsError};
 
 /// How many records are read at once.
 const PAGE: usize = 4000;
@@ -90,16 +92,24 @@ impl Etcd {
     ///
     /// # Errors
     ///
-    /// [`StoreError`] when the system refuses; whether etcd is there is found when it is asked.
-    pub fn new(members: Vec<Endpoint>, prefix: &str) -> Result<Self, StoreError> {
+    /// [`StoreError`] when the system refuses, or certificates cannot be used; whether etcd is there is found when it is asked.
+    pub fn new(members: Vec<Endpoint>, prefix: &str, tls: Option<&EtcdTls>) -> Result<Self, StoreError> {
         if members.is_empty() {
             return Err(StoreError::Unreachable("none is named".to_owned()));
         }
+        if tls.is_none()
+            && let Some(member) = members.iter().find(|member| member.is_tls)
+        {
+            return Err(StoreError::Unreachable(format!(
+                "nobody says whose certificates to trust for {member}"
+            )));
+        }
+        let tls = tls.map(EtcdTls::config).transpose()?;
         // Seeded by the system.
         let chance = std::hash::RandomState::new().build_hasher().finish();
         Ok(Self {
             runtime: tokio::runtime::Builder::new_current_thread().enable_all().build()?,
-            gateway: Gateway::new(members),
+            gateway: Gateway::new(members, tls),
             keys: Keys(prefix.to_owned()),
             server: format!("{chance:016x}"),
             commits: 0,
@@ -247,6 +257,44 @@ impl Etcd {
                 return Ok(());
             }
             done += count;
+        }
+    }
+
+    /// Takes over what the follower has found; waits for it where it is known to come.  Gives why it does not.
+    fn hear(&mut self, all: &mut Vec<News>) -> Option<String> {
+        let follower = self.follower.take()?;
+        let mut heads = Vec::new();
+        let mut trouble = None;
+        let limit = if self.goal > self.known { WAIT } else { Duration::ZERO };
+        follower.wait(limit, |found| {
+            heads.extend(found.heads.drain(..));
+            self.is_lost |= found.is_lost;
+            trouble = found.trouble.take();
+            let last = heads.last().map_or(self.known, |head: &Head| head.revision);
+            (last >= self.goal || self.is_lost || trouble.is_some()).then_some(())
+        });
+        self.follower = Some(follower);
+        self.learn_all(heads, all);
+        trouble
+    }
+
+    fn learn_all(&mut self, heads: impl IntoIterator<Item = Head>, all: &mut Vec<News>) {
+        for head in heads {
+            if head.revision <= self.known || self.is_lost {
+                continue;
+            }
+            if head.before != self.known {
+                log::warn!("everything is read anew: a commit is missing");
+                self.is_lost = true;
+                continue;
+            }
+            match self.learn(head) {
+                Ok(news) => all.extend(news),
+                Err(error) => {
+                    log::warn!("everything is read anew: {error}");
+                    self.is_lost = true;
+                }
+            }
         }
     }
 
@@ -424,61 +472,28 @@ impl Store for Etcd {
 
     fn news(&mut self) -> Result<Vec<News>, StoreError> {
         let mut all = Vec::new();
-        if let Some(head) = self.ahead.take()
-            && head.before == self.known
-        {
-            match self.learn(head) {
-                Ok(news) => all.extend(news),
-                Err(_) => self.is_lost = true,
-            }
-        }
+        let ahead = self.ahead.take().filter(|head| head.before == self.known);
+        self.learn_all(ahead, &mut all);
         for _ in 0..WAITS_MAX {
-            let known = self.known;
-            let goal = self.goal;
-            let follower = self.follower.take();
-            let Some(found) = &follower else { break };
-            let mut heads = Vec::new();
-            let mut trouble = None;
-            found.wait(if goal > known { WAIT } else { Duration::ZERO }, |found| {
-                heads.extend(found.heads.drain(..));
-                self.is_lost |= found.is_lost;
-                trouble = found.trouble.take();
-                let is_there = goal <= known || heads.last().is_some_and(|head: &Head| head.revision >= goal);
-                (is_there || self.is_lost || trouble.is_some()).then_some(())
-            });
-            self.follower = follower;
-            for head in heads {
-                match head.revision {
-                    revision if revision <= self.known => {}
-                    _ if head.before == self.known && !self.is_lost => match self.learn(head) {
-                        Ok(news) => all.extend(news),
-                        Err(_) => self.is_lost = true,
-                    },
-                    _ => self.is_lost = true,
-                }
-            }
-            if self.is_lost {
-                break;
+            let trouble = self.hear(&mut all);
+            if self.is_lost || self.follower.is_none() {
+                return Ok(vec![News::Everything(self.load()?)]);
             }
             if self.known >= self.goal {
-                match trouble {
-                    Some(why) if all.is_empty() => return Err(StoreError::Unreachable(why)),
-                    _ => return Ok(all),
-                }
+                return match trouble {
+                    Some(why) if all.is_empty() => Err(StoreError::Unreachable(why)),
+                    _ => Ok(all),
+                };
             }
             if let Some(follower) = &self.follower {
                 follower.turn();
             }
         }
-        if !self.is_lost && self.follower.is_some() {
-            // What is known so far is to be told all the same.
-            return if all.is_empty() {
-                Err(StoreError::Unreachable("what others have written does not arrive".to_owned()))
-            } else {
-                Ok(all)
-            };
+        // What is known so far is to be told all the same.
+        if all.is_empty() {
+            return Err(StoreError::Unreachable("what others have written does not arrive".to_owned()));
         }
-        Ok(vec![News::Everything(self.load()?)])
+        Ok(all)
     }
 
     fn on_news(&mut self, wake: Wake) {

@@ -24,6 +24,8 @@ fn free_port() -> u16 {
 pub(crate) struct Cluster {
     folder: TempDir,
     members: Vec<Member>,
+    /// Clients have to use TLS, with a certificate.
+    is_tls: bool,
 }
 
 struct Member {
@@ -35,12 +37,27 @@ struct Member {
 impl Cluster {
     /// Starts an etcd of so many members, and waits until it answers.
     pub(crate) fn start(count: usize) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let member = |_| Member { client: free_port(), peer: free_port(), child: None };
-        let mut cluster = Self { folder, members: (0..count).map(member).collect() };
-        (0..count).for_each(|number| cluster.start_member(number));
+        let cluster = Self::begin(count, tempfile::tempdir().expect("a folder"), false);
         cluster.wait();
         cluster
+    }
+
+    /// Starts an etcd of one member that takes nobody without a certificate; `folder` has `ca.pem`,
+    /// `member.pem` and `member.key`.
+    pub(crate) fn start_tls(folder: TempDir) -> Self {
+        Self::begin(1, folder, true)
+    }
+
+    fn begin(count: usize, folder: TempDir, is_tls: bool) -> Self {
+        let member = |_| Member { client: free_port(), peer: free_port(), child: None };
+        let mut cluster = Self { folder, members: (0..count).map(member).collect(), is_tls };
+        (0..count).for_each(|number| cluster.start_member(number));
+        cluster
+    }
+
+    /// Where a file of it is.
+    pub(crate) fn file(&self, name: &str) -> String {
+        self.folder.path().join(name).display().to_string()
     }
 
     /// Starts a member, with what it had when it was killed.
@@ -52,17 +69,21 @@ impl Cluster {
             .enumerate()
             .map(|(number, member)| format!("m{number}={}", url(member.peer)))
             .collect();
-        let data = self.folder.path().join(format!("m{number}"));
+        let data = self.file(&format!("m{number}"));
+        let client = self.urls()[number].clone();
+        let tls = [
+            format!("--trusted-ca-file={}", self.file("ca.pem")),
+            format!("--cert-file={}", self.file("member.pem")),
+            format!("--key-file={}", self.file("member.key")),
+            "--client-cert-auth".to_owned(),
+        ];
+        let tls = tls.into_iter().filter(|_| self.is_tls).collect::<Vec<_>>();
         let member = &mut self.members[number];
         let child = Command::new("etcd")
             .args(["--name", &format!("m{number}"), "--data-dir"])
             .arg(data)
-            .args([
-                "--listen-client-urls",
-                &url(member.client),
-                "--advertise-client-urls",
-                &url(member.client),
-            ])
+            .args(tls)
+            .args(["--listen-client-urls", &client, "--advertise-client-urls", &client])
             .args([
                 "--listen-peer-urls",
                 &url(member.peer),
@@ -129,7 +150,8 @@ impl Cluster {
 
     /// The members, as `charmd` and the store take them.
     pub(crate) fn urls(&self) -> Vec<String> {
-        self.members.iter().map(|member| format!("http://127.0.0.1:{}", member.client)).collect()
+        let scheme = if self.is_tls { "https" } else { "http" };
+        self.members.iter().map(|member| format!("{scheme}://127.0.0.1:{}", member.client)).collect()
     }
 
     /// Starts a server on this etcd.

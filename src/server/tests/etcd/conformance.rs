@@ -25,7 +25,7 @@ impl Place {
 
     fn open(&self) -> Box<dyn Store> {
         let members = self.cluster.urls().iter().map(|url| url.parse().expect("an address")).collect();
-        Box::new(Etcd::new(members, "/charmd/").expect("a store"))
+        Box::new(Etcd::new(members, "/charmd/", None).expect("a store"))
     }
 
     fn start(&self) -> Charmd {

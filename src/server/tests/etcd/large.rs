@@ -68,7 +68,7 @@ fn a_change_of_megabytes_is_one_commit() {
     const WAITERS: usize = 6000;
     let cluster = Cluster::start(1);
     let members = || cluster.urls().iter().map(|url| url.parse().expect("an address")).collect();
-    let store = || Box::new(Etcd::new(members(), "/charmd/").expect("a store"));
+    let store = || Box::new(Etcd::new(members(), "/charmd/", None).expect("a store"));
     let mut left = Desk::on(store());
     let (mut right, mut last) = (store(), store());
     let mut other = Desk { service: Service::load(right.load().expect("read")), ..Desk::alone() };

@@ -11,3 +11,4 @@ mod desk;
 mod faults;
 mod large;
 mod servers;
+mod tls;

@@ -7,6 +7,7 @@ mod directory;
 mod gcloud;
 mod hostile;
 mod http;
+mod keeper;
 mod memory;
 mod socket;
 mod sqlite;

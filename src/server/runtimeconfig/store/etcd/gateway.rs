@@ -1,5 +1,6 @@
 //! Requests to etcd through its JSON gateway, to whichever member answers.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -9,9 +10,13 @@ use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
 use serde_json::{Value, json};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsConnector;
 
 use super::plan::{Keys, encoded};
 use crate::runtimeconfig::store::StoreError;
@@ -41,11 +46,19 @@ pub struct EndpointError {
 ///
 /// # Shape
 ///
-/// `http://HOST:PORT`, a slash at the end is taken.
+/// `http://HOST:PORT`, or `https`; a slash at the end is taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
+    pub(super) is_tls: bool,
     host: String,
     port: u16,
+}
+
+impl std::fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let scheme = if self.is_tls { "https" } else { "http" };
+        write!(f, "{scheme}://{}:{}", self.host, self.port)
+    }
 }
 
 impl std::str::FromStr for Endpoint {
@@ -53,7 +66,10 @@ impl std::str::FromStr for Endpoint {
 
     fn from_str(text: &str) -> Result<Self, EndpointError> {
         let parse = || {
-            let rest = text.strip_prefix("http://")?;
+            let (is_tls, rest) = match text.strip_prefix("https://") {
+                Some(rest) => (true, rest),
+                None => (false, text.strip_prefix("http://")?),
+            };
             let (host, port) = rest.strip_suffix('/').unwrap_or(rest).rsplit_once(':')?;
             // An address of IPv6 is in brackets.
             let plain = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
@@ -61,7 +77,7 @@ impl std::str::FromStr for Endpoint {
                 && plain.chars().all(|letter| letter.is_ascii_alphanumeric() || ".-:%_".contains(letter))
                 && (plain != host || !plain.contains(':'));
             let port = port.parse().ok().filter(|port| *port != 0)?;
-            is_host.then(|| Self { host: plain.to_owned(), port })
+            is_host.then(|| Self { is_tls, host: plain.to_owned(), port })
         };
         parse().ok_or_else(|| EndpointError { text: text.to_owned() })
     }
@@ -103,10 +119,16 @@ fn unreachable(error: impl std::error::Error) -> Trouble {
     Trouble::Unreachable(error.to_string())
 }
 
+/// A connection, with or without TLS.
+trait Connection: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Connection for T {}
+
 /// A way to the members of one etcd.
 #[derive(Debug)]
 pub(super) struct Gateway {
     endpoints: Vec<Endpoint>,
+    tls: Option<Arc<ClientConfig>>,
     at: usize,
     open: Option<SendRequest<Full<Bytes>>>,
     is_down: bool,
@@ -114,13 +136,13 @@ pub(super) struct Gateway {
 
 impl Gateway {
     /// A way to at least one member.
-    pub(super) fn new(endpoints: Vec<Endpoint>) -> Self {
-        Self { endpoints, at: 0, open: None, is_down: false }
+    pub(super) fn new(endpoints: Vec<Endpoint>, tls: Option<Arc<ClientConfig>>) -> Self {
+        Self { endpoints, tls, at: 0, open: None, is_down: false }
     }
 
     /// Another way, for requests at the same time.
     pub(super) fn another(&self) -> Self {
-        Self::new(self.endpoints.clone())
+        Self::new(self.endpoints.clone(), self.tls.clone())
     }
 
     /// Asks the next member from now on.
@@ -178,9 +200,22 @@ impl Gateway {
     }
 
     async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, Trouble> {
-        let Endpoint { host, port } = &self.endpoints[self.at];
+        let Endpoint { is_tls, host, port } = &self.endpoints[self.at];
         let stream = TcpStream::connect((host.as_str(), *port)).await.map_err(unreachable)?;
         stream.set_nodelay(true).map_err(unreachable)?;
+        let stream: Box<dyn Connection> = match &self.tls {
+            Some(config) if *is_tls => {
+                let name = ServerName::try_from(host.clone()).map_err(unreachable)?;
+                Box::new(TlsConnector::from(config.clone()).connect(name, stream).await.map_err(unreachable)?)
+            }
+            None if *is_tls => {
+                return Err(Trouble::Refused {
+                    code: 0,
+                    message: "no authorities for TLS are known".to_owned(),
+                });
+            }
+            _ => Box::new(stream),
+        };
         let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(unreachable)?;
         tokio::spawn(connection);
         Ok(sender)
@@ -278,12 +313,12 @@ mod tests {
 
     #[test]
     fn an_endpoint_is_a_host_and_a_port() {
-        for (text, host, port) in [
-            ("http://127.0.0.1:2379", "127.0.0.1", 2379),
-            ("http://etcd-0.local:80/", "etcd-0.local", 80),
-            ("http://[::1]:1", "::1", 1),
+        for (text, is_tls, host, port) in [
+            ("http://127.0.0.1:2379", false, "127.0.0.1", 2379),
+            ("https://etcd-0.local:80/", true, "etcd-0.local", 80),
+            ("http://[::1]:1", false, "::1", 1),
         ] {
-            assert_eq!(text.parse(), Ok(Endpoint { host: host.to_owned(), port }));
+            assert_eq!(text.parse(), Ok(Endpoint { is_tls, host: host.to_owned(), port }));
         }
         for text in [
             "",
