@@ -73,6 +73,7 @@ pub struct RuntimeConfigArgs {
 
 /// What every command takes.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "The service, and what is printed")]
 struct Shared {
     /// The unix socket of the service
     #[arg(long, value_name = "PATH", global = true, conflicts_with = "address")]

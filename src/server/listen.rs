@@ -33,6 +33,8 @@ pub const WATCH_LIMIT: Duration = Duration::from_secs(58);
 
 /// How long a body may be.
 pub const BODY_BYTES_MAX: usize = 1024 * 1024;
+/// How long that of a batch may be: a thousand variables of their full length.
+pub const BATCH_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// Where batches go: as discovery says, and as Google's older clients know.
 const BATCH_PATHS: [&str; 2] = ["/batch", "/batch/runtimeconfig/v1beta1"];
@@ -229,13 +231,11 @@ async fn handle(State(server): State<Server>, request: Request) -> Response<Body
     {
         return refuse(code.into());
     }
-    let Ok(body) = to_bytes(body, BODY_BYTES_MAX).await else {
-        return refuse(ApiError::invalid(
-            "body",
-            format!("longer than {BODY_BYTES_MAX} bytes, or broken off"),
-        ));
-    };
     let path = head.uri.path();
+    let max = if BATCH_PATHS.contains(&path) { BATCH_BYTES_MAX } else { BODY_BYTES_MAX };
+    let Ok(body) = to_bytes(body, max).await else {
+        return refuse(ApiError::invalid("body", format!("longer than {max} bytes, or broken off")));
+    };
     if head.method == "GET"
         && let Some(description) = server.description(path, head.headers.get(header::HOST))
     {

@@ -154,7 +154,11 @@ pub(super) fn print(text: &str) -> Result<(), RuntimeConfigError> {
 
 pub(super) fn bytes(bytes: &[u8]) -> Result<(), RuntimeConfigError> {
     let mut output = std::io::stdout().lock();
-    output.write_all(bytes).and_then(|()| output.flush()).map_err(RuntimeConfigError::Output)
+    match output.write_all(bytes).and_then(|()| output.flush()) {
+        // Whoever reads has seen enough, as `head` has.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        result => result.map_err(RuntimeConfigError::Output),
+    }
 }
 
 fn pretty(item: &Value) -> String {

@@ -27,13 +27,22 @@ impl Progress {
         Self { what, live, began: now() }
     }
 
-    /// It goes on; `pause` is how long nobody looks now.
-    fn tick(&self, pause: Duration, note: &str) {
-        if self.live.is_on() {
-            let seconds = self.elapsed().as_secs();
-            self.live.show("Waiting", &format!("{}, {seconds}s{note}", self.what));
-        } else if pause >= Duration::from_secs(1) {
-            report::plain(".");
+    /// Sleeps, while the seconds go on at the terminal.
+    fn sleep(&self, pause: Duration, note: &str) {
+        const SECOND: Duration = Duration::from_secs(1);
+        if !self.live.is_on() {
+            if pause >= SECOND {
+                report::plain(".");
+            }
+            std::thread::sleep(pause);
+            return;
+        }
+        let mut left = pause;
+        while !left.is_zero() {
+            self.live.show("Waiting", &format!("{}, {}s{note}", self.what, self.elapsed().as_secs()));
+            let slice = left.min(SECOND);
+            std::thread::sleep(slice);
+            left -= slice;
         }
     }
 
@@ -78,8 +87,7 @@ pub(super) fn wait(client: &Client, name: &Name, limit: Duration) -> Result<Valu
             return Err(RuntimeConfigError::WaiterWaits { name: name.id.clone(), seconds });
         }
         let pause = pauses.next(left);
-        progress.tick(pause, &wanted(&waiter));
-        std::thread::sleep(pause);
+        progress.sleep(pause, &wanted(&waiter));
     }
 }
 

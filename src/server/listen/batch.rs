@@ -59,10 +59,13 @@ pub(super) fn parse<'a>(content_type: &str, body: &'a [u8]) -> Result<Vec<Part<'
     let boundary = boundary(content_type).ok_or_else(|| wrong("expected multipart/mixed with a boundary"))?;
     let text = std::str::from_utf8(body).map_err(|_| wrong("expected UTF-8"))?;
     let mark = format!("--{boundary}");
-    // The first one has no line in front of it.
-    let mut pieces = text.split(&mark).skip(1);
+    // It begins a line; elsewhere it is content.
+    let is_first = |at: &usize| *at == 0 || text.as_bytes()[at - 1] == b'\n';
+    let begins: Vec<usize> = text.match_indices(&mark).map(|(at, _)| at).filter(is_first).collect();
     let mut parts = Vec::new();
-    for piece in pieces.by_ref() {
+    for (place, begin) in begins.iter().enumerate() {
+        let end = begins.get(place + 1).copied().unwrap_or(text.len());
+        let piece = &text[begin + mark.len()..end];
         if piece.starts_with("--") {
             return Ok(parts);
         }
@@ -111,10 +114,15 @@ mod tests {
     #[test]
     fn a_batch_is_read_with_either_end_of_line() {
         let text = "--===x==\nContent-Type: application/http\nContent-ID: <u + 1>\n\n\
-                    POST /v1beta1/a?alt=json HTTP/1.1\nContent-Type: application/json\n\n{\"name\": \"x\"}\n\
+                    POST /v1beta1/a?alt=json HTTP/1.1\nContent-Type: application/json\n\n{\"name\": \"--===x==\"}\n\
                     --===x==\nContent-ID: <u + 2>\n\nGET /v1beta1/b HTTP/1.1\nHost: h\n\n\n--===x==--";
         let expected = [
-            Part { id: "<u + 1>", method: "POST", target: "/v1beta1/a?alt=json", body: "{\"name\": \"x\"}" },
+            Part {
+                id: "<u + 1>",
+                method: "POST",
+                target: "/v1beta1/a?alt=json",
+                body: "{\"name\": \"--===x==\"}",
+            },
             Part { id: "<u + 2>", method: "GET", target: "/v1beta1/b", body: "" },
         ];
         assert_eq!(parse(TYPE, text.as_bytes()).expect("a batch"), expected);

@@ -434,8 +434,8 @@ def batch(made, config):
             errors[name] = error.status_code
 
     requests = made.new_batch_http_request(callback=seen)
-    for number in range(100):
-        body = {"name": f"{config}/variables/v/{number}", "text": f"\u00fc \r\n--batch_charmd {number}"}
+    for number in range(990):
+        body = {"name": f"{config}/variables/v/{number}", "text": f"\u00fc \r\n--batch_charmd {'x' * 2000} {number}"}
         requests.add(variables.create(parent=config, body=body), request_id=f"made {number}")
     requests.add(variables.get(name=f"{config}/variables/v/7"), request_id="there")
     requests.add(variables.get(name=f"{config}/variables/none"), request_id="missing")
@@ -443,9 +443,9 @@ def batch(made, config):
     requests.add(variables.watch(name=f"{config}/variables/v/7", body={}), request_id="watch")
     requests.execute()
     assert errors == {"missing": 404, "watch": 400}, errors
-    assert len(answers) == 102 and answers["gone"] == {}, len(answers)
-    assert answers["there"] == answers["made 7"] and answers["there"]["text"].endswith("charmd 7"), answers["there"]
-    assert len(variables.list(parent=config).execute()["variables"]) == 99
+    assert len(answers) == 992 and answers["gone"] == {}, len(answers)
+    assert answers["there"] == answers["made 7"] and answers["there"]["text"].endswith("x 7"), answers["there"]
+    assert len(variables.list(parent=config).execute()["variables"]) == 989
 
 
 def answers_are_packed():

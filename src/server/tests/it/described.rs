@@ -12,6 +12,8 @@ use proptest::string::{RegexGeneratorStrategy, string_regex};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::{Map, Value, json};
 
+use crate::http::{Charmd, status};
+
 #[test]
 fn the_description_in_docs_is_that_of_the_service() {
     // UPDATE_EXPECT=1 cargo test -p charms-reactive-server --test it described
@@ -488,4 +490,29 @@ fn requests_drawn_from_the_description_are_answered_as_it_says() {
         assert!(statuses.get(&status).is_some_and(|count| *count > 50), "{statuses:?}");
     }
     assert!(statuses.keys().all(|status| *status < 500), "{statuses:?}");
+}
+
+#[test]
+fn requests_drawn_from_the_description_are_answered_over_a_connection_too() {
+    let charmd = Charmd::start(&[]);
+    let mut pencil = Pencil::new(77);
+    let body = r#"{"name": "projects/p/configs/c"}"#;
+    for number in 0..300 {
+        charmd.ask("POST", "/v1beta1/projects/p/configs", "", body);
+        let drawn = pencil.request();
+        // A watch takes its time.
+        if drawn.path.ends_with(":watch") {
+            continue;
+        }
+        let target = format!("{}?{}", drawn.path, drawn.query);
+        let (head, answer) = charmd.ask(&drawn.method, &target, "", &drawn.body);
+        let status = status(&head);
+        let answer: Value = serde_json::from_slice(&answer).expect("JSON");
+        let is_refused = answer["error"]["status"] == "INVALID_ARGUMENT";
+        assert_eq!(is_refused, drawn.fault.is_some(), "{number}: {drawn:?}\n{answer:#}");
+        assert!(
+            status < 500 && (status == 200) == answer.get("error").is_none(),
+            "{number}: {drawn:?}\n{answer:#}"
+        );
+    }
 }
