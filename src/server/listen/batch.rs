@@ -107,6 +107,8 @@ fn head_and_body(text: &str) -> Option<(&str, &str)> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const TYPE: &str = r#"multipart/mixed; boundary="===x==""#;
@@ -130,6 +132,26 @@ mod tests {
         assert_eq!(parse(TYPE, other.as_bytes()).expect("a batch"), expected);
         assert!(expected[0].answer(200, "{}").contains("Content-ID: <response-u + 1>\r\n"));
         assert_eq!(expected[0].incoming().query, "alt=json");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn no_batch_makes_its_reader_panic(
+            pieces in prop::collection::vec(prop::sample::select(vec![
+                "--===x==", "--", "\r", "\n", "\n\n", "\r\n\r\n", "GET /v1beta1/x?a=b", " HTTP/1.1", "content-id", ":", "<u + 1>",
+                "ü", "{}", " ", "/",
+            ]), 0..40),
+        ) {
+            if let Ok(parts) = parse(TYPE, pieces.concat().as_bytes()) {
+                for part in parts {
+                    prop_assert!(part.incoming().path.starts_with('/'));
+                    let answer = part.answer(200, "{}");
+                    prop_assert!(answer.ends_with("\r\n\r\n{}\r\n"), "{answer}");
+                }
+            }
+        }
     }
 
     #[test]

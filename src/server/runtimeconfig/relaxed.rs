@@ -58,6 +58,7 @@ fn quoted<'a>(quote: char, text: &'a str, strict: &mut String) -> Option<&'a str
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
@@ -77,6 +78,24 @@ mod tests {
             (r#"{"a": "ü 'q' {b: c}"}"#, json!({"a": "ü 'q' {b: c}"})),
         ] {
             assert_eq!(parse(text), Some(expected), "`{text}`");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn what_is_json_means_the_same_here(
+            pieces in prop::collection::vec(prop::sample::select(vec![
+                "{", "}", "[", "]", ":", ",", "\"", "'", "\\", "\\u0041", "a", "_b1", "true", "null", "1", "-2.5e3", "1E2", " ",
+                "\n", "ü", "\"k\":", "\"v\"",
+            ]), 0..30),
+        ) {
+            let text = pieces.concat();
+            let found = parse(&text);
+            if let Ok(value) = serde_json::from_str::<Value>(&text) {
+                prop_assert_eq!(found, Some(value));
+            }
         }
     }
 
