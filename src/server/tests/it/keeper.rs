@@ -63,7 +63,8 @@ fn what_cannot_be_kept_has_not_happened() {
         let keeper = keeper(move |changes| {
             let is_counted = !changes.is_empty();
             let number = counted.fetch_add(usize::from(is_counted), Ordering::Relaxed);
-            (is_counted && number >= 2 && number.is_multiple_of(2)).then_some(StoreError::Refused("full".to_owned()))
+            (is_counted && number >= 2 && number.is_multiple_of(2))
+                .then_some(StoreError::Refused("full".to_owned()))
         });
         ask(&keeper, "POST", "projects/p/configs", &json!({ "name": CONFIG })).await.expect("a config");
         let first = write(&keeper, "a").await.expect("written");
