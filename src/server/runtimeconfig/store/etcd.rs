@@ -95,7 +95,7 @@ impl Etcd {
     /// # Errors
     ///
     /// [`StoreError`] when the system refuses, or certificates cannot be used; whether etcd is there is found when it is asked.
-    pub fn new(members: Vec<Endpoint>, prefix: &str, tls: Option<&EtcdTls>) -> Result<Self, StoreError> {
+    pub fn new(mut members: Vec<Endpoint>, prefix: &str, tls: Option<&EtcdTls>) -> Result<Self, StoreError> {
         if members.is_empty() {
             return Err(StoreError::Unreachable("none is named".to_owned()));
         }
@@ -109,6 +109,9 @@ impl Etcd {
         let tls = tls.map(EtcdTls::config).transpose()?;
         // Seeded by the system.
         let chance = std::hash::RandomState::new().build_hasher().finish();
+        // Not all servers begin with the same member.
+        let first = usize::try_from(chance % 1000).unwrap_or(0) % members.len();
+        members.rotate_left(first);
         Ok(Self {
             runtime: tokio::runtime::Builder::new_current_thread().enable_all().build()?,
             gateway: Gateway::new(members, tls),
