@@ -40,7 +40,7 @@ pub use tls::{EtcdTls, EtcdTlsError};
 /// How many records are read at once, to begin with.
 const PAGE: usize = 1000;
 /// How many bytes of records are read at once, about: each page costs etcd a look at all that follow.
-const PAGE_BYTES: usize = 8 * 1024 * 1024;
+const PAGE_BYTES: usize = 16 * 1024 * 1024;
 /// How often reading begins anew because etcd is compacted meanwhile.
 const LOADS_MAX: usize = 5;
 /// How long to wait for a commit that is known to be there, and how often, before another member is asked.
@@ -377,8 +377,10 @@ impl Etcd {
             if answer["more"] != true {
                 return Ok(());
             }
-            if bytes < PAGE_BYTES / 4 {
+            if bytes < PAGE_BYTES / 2 {
                 page = (page * 2).min(page_max);
+            } else if bytes > PAGE_BYTES {
+                page = (page / 2).max(1);
             }
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::{Request, Response};
@@ -207,7 +207,12 @@ impl Gateway {
         let response = sender.send_request(self.request(path, body)).await.map_err(unreachable)?;
         let is_fine = response.status().is_success();
         let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
-        let bytes = body.map_err(|error| Trouble::Unreachable(error.to_string()))?.to_bytes();
+        let bytes = body.map_err(|error| match error.downcast::<LengthLimitError>() {
+            // As etcd says it.
+            Ok(error) => Trouble::Refused { code: 8, message: error.to_string() },
+            Err(error) => Trouble::Unreachable(error.to_string()),
+        })?;
+        let bytes = bytes.to_bytes();
         self.open = Some(sender);
         let value = serde_json::from_slice(&bytes);
         if is_fine {
