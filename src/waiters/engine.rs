@@ -240,6 +240,30 @@ mod tests {
     }
 
     #[test]
+    fn what_was_judged_elsewhere_is_not_judged_again() {
+        let mut engine = Engine::new();
+        engine.adopt(wait("w", ("a", 2), None, 0));
+        engine.adopt(wait("gone", ("a", 2), None, 0));
+        assert_eq!(engine.apply(Event::Tick, at(1)), []);
+        // Said elsewhere to have ended, and so not waited for.
+        engine.adopt(Event::Forget(name("gone")));
+        engine.adopt(Event::Write(path("a/x")));
+        assert_eq!(engine.tree().count(&path("a")), 1);
+        engine.adopt(wait("met", ("a", 1), None, 0));
+        assert_eq!(engine.waiting().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["w"]);
+        engine.adopt(Event::RemoveBelow(path("a")));
+        engine.adopt(Event::Write(path("a/y")));
+        // A deadline is kept, though time has passed.
+        assert_eq!(engine.apply(Event::Tick, at(100)), [ended("w", Outcome::Timeout, at(60))]);
+        engine.adopt(wait("w", ("a", 2), None, 0));
+        engine.adopt(wait("late", ("a", 2), None, 90));
+        assert_eq!(
+            engine.apply(Event::Write(path("a/z")), at(101)),
+            [ended("w", Outcome::Timeout, at(60)), ended("late", Outcome::Success, at(101))]
+        );
+    }
+
+    #[test]
     fn what_holds_already_answers_at_once() {
         let mut engine = Engine::new();
         engine.apply(Event::Write(path("a/x")), at(0));

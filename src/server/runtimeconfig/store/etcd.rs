@@ -37,8 +37,10 @@ use super::{Change, Kept, News, Snapshot, Store, StoreError, Wake};
 pub use gateway::{Endpoint, EndpointError};
 pub use tls::{EtcdTls, EtcdTlsError};
 
-/// How many records are read at once.
-const PAGE: usize = 4000;
+/// How many records are read at once, to begin with.
+const PAGE: usize = 1000;
+/// How many bytes of records are read at once, about: each page costs etcd a look at all that follow.
+const PAGE_BYTES: usize = 16 * 1024 * 1024;
 /// How often reading begins anew because etcd is compacted meanwhile.
 const LOADS_MAX: usize = 5;
 /// How long to wait for a commit that is known to be there, and how often, before another member is asked.
@@ -93,7 +95,7 @@ impl Etcd {
     /// # Errors
     ///
     /// [`StoreError`] when the system refuses, or certificates cannot be used; whether etcd is there is found when it is asked.
-    pub fn new(members: Vec<Endpoint>, prefix: &str, tls: Option<&EtcdTls>) -> Result<Self, StoreError> {
+    pub fn new(mut members: Vec<Endpoint>, prefix: &str, tls: Option<&EtcdTls>) -> Result<Self, StoreError> {
         if members.is_empty() {
             return Err(StoreError::Unreachable("none is named".to_owned()));
         }
@@ -107,6 +109,9 @@ impl Etcd {
         let tls = tls.map(EtcdTls::config).transpose()?;
         // Seeded by the system.
         let chance = std::hash::RandomState::new().build_hasher().finish();
+        // Not all servers begin with the same member.
+        let first = usize::try_from(chance % 1000).unwrap_or(0) % members.len();
+        members.rotate_left(first);
         Ok(Self {
             runtime: tokio::runtime::Builder::new_current_thread().enable_all().build()?,
             gateway: Gateway::new(members, tls),
@@ -342,20 +347,24 @@ impl Etcd {
         let keys = self.keys.kind(kind);
         let mut from = keys.start;
         let mut page = PAGE;
+        let mut page_max = usize::MAX;
         loop {
             let body = json!({"key": encoded(&from), "range_end": encoded(&keys.end), "limit": page,
                               "revision": revision.to_string(), "serializable": false});
-            let answer = match self.ask("/v3/kv/range", &body) {
+            let answer = match self.runtime.block_on(self.gateway.page(&body)) {
                 // Too much for one message.
                 Err(Trouble::Refused { code: 8, .. }) if page > 1 => {
                     page /= 2;
+                    page_max = page;
                     continue;
                 }
                 answer => answer?,
             };
+            let mut bytes = 0;
             for pair in answer["kvs"].as_array().into_iter().flatten() {
                 let key = decoded(&pair["key"]).unwrap_or_default();
                 let value = decoded(&pair["value"]).unwrap_or_default();
+                bytes += key.len() + value.len();
                 let change =
                     serde_json::from_str(&value).map_err(Into::into).and_then(|value| record::read(&value));
                 let change = change.map_err(|why| Trouble::Refused {
@@ -367,6 +376,11 @@ impl Etcd {
             }
             if answer["more"] != true {
                 return Ok(());
+            }
+            if bytes < PAGE_BYTES / 2 {
+                page = (page * 2).min(page_max);
+            } else if bytes > PAGE_BYTES {
+                page = (page / 2).max(1);
             }
         }
     }

@@ -201,7 +201,7 @@ fn nothing_is_lost_and_no_waiter_ends_twice_whatever_dies() {
             (0..WRITERS).map(|number| scope.spawn(move || client(number, seed, sockets, is_over))).collect();
         let lookers: Vec<_> =
             sockets.iter().map(|socket| scope.spawn(move || look(socket, is_over))).collect();
-        let watcher = scope.spawn(move || watch(seed, sockets, is_over));
+        let patient = scope.spawn(move || watch(seed, sockets, is_over));
         let mut state = seed;
         // Each kind in turn, so that none is left out.
         for number in 0..FAULTS {
@@ -212,7 +212,7 @@ fn nothing_is_lost_and_no_waiter_ends_twice_whatever_dies() {
         insist(&sockets[1], "PUT", &format!("{CONFIG}/variables/watched"), &json!({"text": "end"}));
         let told: Vec<Told> = clients.into_iter().map(|client| client.join().expect("a client")).collect();
         let ended: Vec<_> = lookers.into_iter().map(|looker| looker.join().expect("a looker")).collect();
-        (told, ended, watcher.join().expect("a watcher"))
+        (told, ended, patient.join().expect("a watcher"))
     });
     cluster.wait();
     assert_eq!(text, "end", "the watch has seen the last write");

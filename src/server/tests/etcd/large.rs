@@ -1,7 +1,5 @@
 //! Commits that are larger than a transaction of etcd: as one all the same.
 
-#![expect(clippy::disallowed_methods, reason = "waits for the server")]
-
 use std::time::Duration;
 
 use charms_reactive_server::runtimeconfig::{Etcd, News, Service, Store as _, StoreError};

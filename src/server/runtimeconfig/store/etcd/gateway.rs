@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::{Request, Response};
@@ -27,6 +27,8 @@ const ATTEMPT: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_secs(6);
 /// The same where the last request found nobody.
 const PATIENCE_SMALL: Duration = Duration::from_secs(1);
+/// How long one member may take to find a page of records: it looks at all that follow, too.
+const PAGE_ATTEMPT: Duration = Duration::from_secs(30);
 /// How long to wait before the members are asked again.
 const PAUSE: Duration = Duration::from_millis(50);
 /// How long an answer may be.
@@ -154,11 +156,26 @@ impl Gateway {
     /// Asks until a member answers; what is asked must be fit to be done twice.
     pub(super) async fn ask(&mut self, path: &str, body: &Value) -> Result<Value, Trouble> {
         let patience = if self.is_down { PATIENCE_SMALL } else { PATIENCE };
+        self.ask_for(ATTEMPT, patience, path, body).await
+    }
+
+    /// Asks for a page of records, which may take long.
+    pub(super) async fn page(&mut self, body: &Value) -> Result<Value, Trouble> {
+        self.ask_for(PAGE_ATTEMPT, PAGE_ATTEMPT + PATIENCE, "/v3/kv/range", body).await
+    }
+
+    async fn ask_for(
+        &mut self,
+        attempt: Duration,
+        patience: Duration,
+        path: &str,
+        body: &Value,
+    ) -> Result<Value, Trouble> {
         let mut why = "no answer in time".to_owned();
         let answer = timeout(patience, async {
             let mut failed = 0;
             loop {
-                match timeout(ATTEMPT, self.ask_one(path, body)).await {
+                match timeout(attempt, self.ask_one(path, body)).await {
                     Ok(Err(trouble)) if trouble.is_passing() => {
                         let (Trouble::Unreachable(text) | Trouble::Refused { message: text, .. }) = trouble;
                         why = text;
@@ -190,7 +207,12 @@ impl Gateway {
         let response = sender.send_request(self.request(path, body)).await.map_err(unreachable)?;
         let is_fine = response.status().is_success();
         let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
-        let bytes = body.map_err(|error| Trouble::Unreachable(error.to_string()))?.to_bytes();
+        let bytes = body.map_err(|error| match error.downcast::<LengthLimitError>() {
+            // As etcd says it.
+            Ok(error) => Trouble::Refused { code: 8, message: error.to_string() },
+            Err(error) => Trouble::Unreachable(error.to_string()),
+        })?;
+        let bytes = bytes.to_bytes();
         self.open = Some(sender);
         let value = serde_json::from_slice(&bytes);
         if is_fine {
