@@ -28,6 +28,8 @@ mod duty;
 mod go;
 #[path = "hooks/measure.rs"]
 mod measure;
+#[path = "hooks/packed.rs"]
+mod packed;
 #[path = "hooks/world.rs"]
 mod world;
 
@@ -38,7 +40,8 @@ use agent::Answers;
 use crowd::Crowd;
 use duty::{Duty, FLAGS, HANDLERS};
 use measure::{Side, measure, shown, table};
-use world::{Ours, World, stubs, tests};
+use packed::{Ours, tests};
+use world::{World, stubs};
 
 /// What one run needs.
 struct Bench {

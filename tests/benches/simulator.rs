@@ -6,7 +6,7 @@
 //! $ cargo bench -p charms-reactive-tests --bench simulator -- whole   # an hour: a thousand peers, programs by the hundred
 //! ```
 //!
-//! The charm of the second table does nothing but to show a status; as a program it is this one.
+//! The charm of the second table does nothing but to show a status; as a program it is packed, as charms are.
 
 #![expect(clippy::print_stdout, reason = "a bench tells what it measured")]
 #![expect(clippy::disallowed_methods, reason = "a bench reads the clock and starts programs")]
@@ -17,31 +17,28 @@ use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
-use charms_reactive::Backend;
 use charms_reactive::prelude::*;
 use charms_reactive_testkit::{CharmSource, Event, InProcess, Sim, in_process};
 
 #[path = "../support/layout.rs"]
 mod layout;
+#[path = "hooks/packed.rs"]
+mod packed;
+
+use packed::Ours;
 
 const PEERS: &str = "name: member\npeers:\n  ring: {interface: ring}\n";
-/// The file that has the charm speak to the agent's socket itself.
-const ON_SOCKET: &str = "on-socket";
 const NODE: &str = "- job_name: node\n  static_configs:\n    - targets: ['10.0.0.5:9100']\n";
 
 fn main() -> ExitCode {
-    if std::env::var_os("JUJU_DISPATCH_PATH").is_some() {
-        // Started by the simulator below, as a charm.
-        let backend = if Path::new(ON_SOCKET).exists() { Backend::Socket } else { Backend::Programs };
-        return charms_reactive::run(&app().backend(backend));
-    }
     // Cargo runs benches as tests too, with fewer rounds.
     let is_test = !std::env::args().any(|argument| argument == "--bench");
     let is_whole = std::env::args().any(|argument| argument == "whole");
     let scale = if is_test { 1 } else { 10 };
     scrape_jobs(scale);
     idle(scale);
-    programs(5 * scale);
+    let ours = &Ours::build(is_test);
+    programs(ours, 5 * scale);
     println!();
     println!(
         "{:34} {:>6} {:>8} {:>8} {:>8} {:>9} {:>6}",
@@ -57,14 +54,14 @@ fn main() -> ExitCode {
     for units in related {
         star(How::InProcess, *units);
     }
-    for how in [How::Programs, How::Socket] {
+    for how in [How::Programs(ours), How::Socket(ours)] {
         for units in started {
             ring(how, 3, *units);
         }
         star(how, started[0] * 10);
     }
     if is_whole {
-        for how in [How::Socket, How::Programs] {
+        for how in [How::Socket(ours), How::Programs(ours)] {
             star(how, 1000);
             ring(how, 3, 100);
         }
@@ -74,14 +71,14 @@ fn main() -> ExitCode {
 }
 
 /// How charms are run.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum How {
+#[derive(Clone, Copy)]
+enum How<'a> {
     /// As functions of this program.
     InProcess,
     /// As programs that start one for each hook command.
-    Programs,
+    Programs(&'a Ours),
     /// As programs that speak to the agent's socket.
-    Socket,
+    Socket(&'a Ours),
 }
 
 /// `count` things in `took`, as a line of a table.
@@ -140,7 +137,7 @@ fn idle(rounds: usize) {
 }
 
 /// Applications of units that are all each other's peers.
-fn ring(how: How, applications: u32, units: u32) {
+fn ring(how: How<'_>, applications: u32, units: u32) {
     settle(&format!("{applications} x peers"), how, applications * units, |sim, charm| {
         for name in ["a", "b", "c"].iter().take(applications as usize) {
             sim.deploy(name, charm(PEERS), units).expect("deployed");
@@ -149,7 +146,7 @@ fn ring(how: How, applications: u32, units: u32) {
 }
 
 /// One unit that all units of another application are related to.
-fn star(how: How, units: u32) {
+fn star(how: How<'_>, units: u32) {
     settle("units related to one", how, units + 1, |sim, charm| {
         sim.deploy("web", charm("name: web\nrequires: {db: {interface: sql}}\n"), units).expect("deployed");
         sim.deploy("mysql", charm("name: mysql\nprovides: {server: {interface: sql}}\n"), 1)
@@ -159,19 +156,18 @@ fn star(how: How, units: u32) {
 }
 
 /// Deploys a model, has it settle, and tells what that took.
-fn settle(what: &str, how: How, units: u32, deploy: impl Fn(&mut Sim, &dyn Fn(&str) -> CharmSource)) {
+fn settle(what: &str, how: How<'_>, units: u32, deploy: impl Fn(&mut Sim, &dyn Fn(&str) -> CharmSource)) {
     forget_memory_max();
     let folders = RefCell::new(Vec::new());
     let charm = |metadata: &str| -> CharmSource {
-        if how == How::InProcess {
+        let (How::Programs(ours) | How::Socket(ours)) = how else {
             return in_process(app).metadata(metadata).into();
-        }
+        };
         let folder = tempfile::tempdir().expect("a folder");
         fs::write(folder.path().join("metadata.yaml"), metadata).expect("a file");
-        let own = std::env::current_exe().expect("a program has a path");
-        fs::copy(own, folder.path().join("dispatch")).expect("copied");
-        if how == How::Socket {
-            fs::write(folder.path().join(ON_SOCKET), "").expect("a file");
+        fs::copy(&ours.charm, folder.path().join("dispatch")).expect("copied");
+        if matches!(how, How::Socket(_)) {
+            fs::write(folder.path().join("on-socket"), "").expect("a file");
         }
         let source = folder.path().into();
         folders.borrow_mut().push(folder);
@@ -180,7 +176,7 @@ fn settle(what: &str, how: How, units: u32, deploy: impl Fn(&mut Sim, &dyn Fn(&s
     let builder = Sim::builder().seed(1).events_max(10_000).hooks_max(10_000_000);
     let builder = match how {
         How::InProcess => builder,
-        How::Programs | How::Socket => builder.program(env!("CARGO_BIN_EXE_sim-hook-command")),
+        How::Programs(ours) | How::Socket(ours) => builder.program(&ours.hook_command),
     };
     let mut sim = builder.build().expect("a model");
     let (start, before) = (Instant::now(), cpu_seconds());
@@ -192,8 +188,8 @@ fn settle(what: &str, how: How, units: u32, deploy: impl Fn(&mut Sim, &dyn Fn(&s
     let per_second = f64::from(u32::try_from(hooks).expect("few")) / cpu;
     let how = match how {
         How::InProcess => "in process",
-        How::Programs => "programs",
-        How::Socket => "on the socket",
+        How::Programs(_) => "programs",
+        How::Socket(_) => "on the socket",
     };
     let memory = memory_max_mib();
     let what = format!("{how}: {what}");
@@ -223,10 +219,11 @@ fn memory_max_mib() -> usize {
 }
 
 /// The charm as a program, and the same processes without a model.
-fn programs(rounds: usize) {
+fn programs(ours: &Ours, rounds: usize) {
     let folder = tempfile::tempdir().expect("a folder");
     layout::SCRAPE_JOBS.lay_out(folder.path());
-    let program = Path::new(env!("CARGO_BIN_EXE_sim-hook-command"));
+    fs::copy(&ours.scrape_jobs, folder.path().join("dispatch")).expect("copied");
+    let program = ours.hook_command.as_path();
     let mut sim = Sim::builder().seed(1).program(program).build().expect("a model");
     sim.deploy("jobs", folder.path(), 1).expect("deployed");
     sim.settle().expect("settled");

@@ -1,8 +1,10 @@
 //! The program of the charms that are measured: a variable says which one it is.  Under the name of a hook
-//! command it is that one.
+//! command it is that one; with a file `on-socket` in its folder it speaks to the agent's socket itself.
 
+use std::path::Path;
 use std::process::ExitCode;
 
+use charms_reactive::Backend;
 use charms_reactive::hookcmd::program;
 
 mod duty;
@@ -18,5 +20,6 @@ fn main() -> ExitCode {
     let name = std::env::var("BENCH_DUTY").unwrap_or_else(|_| Duty::Idle.name().to_owned());
     let all = [Duty::Idle, Duty::Changed, Duty::Handlers, Duty::Requests];
     let duty = all.into_iter().find(|duty| duty.name() == name).expect("the benches name one that there is");
-    charms_reactive::run(&duty.app())
+    let backend = if Path::new("on-socket").exists() { Backend::Socket } else { Backend::Programs };
+    charms_reactive::run(&duty.app().backend(backend))
 }
