@@ -15,4 +15,5 @@
 
 pub mod keeper;
 pub mod listen;
+pub mod operations;
 pub mod runtimeconfig;

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use tokio::net::{TcpListener, UnixListener};
 
 use crate::keeper::{Keeper, Reply};
+use crate::operations::{self, Operations, Peer};
 use crate::runtimeconfig::{ApiError, Call, Code, Incoming, Presentation};
 
 /// How long a watch waits: below the sixty seconds after which Google's client for Python gives up.
@@ -30,6 +31,8 @@ pub struct Server {
     watch_limit: Duration,
     /// What has to be said on TCP.
     token: Option<Token>,
+    /// What is served on unix sockets beside it.
+    operations: Option<Operations>,
 }
 
 /// A secret that clients have to say.
@@ -84,13 +87,19 @@ pub enum ListenError {
 impl Server {
     /// A server whose watches wait for so long, less than a minute.
     pub fn new(keeper: Keeper, watch_limit: Duration) -> Self {
-        Self { keeper, watch_limit, token: None }
+        Self { keeper, watch_limit, token: None, operations: None }
     }
 
     /// The same, for clients that say a token.
     #[must_use]
     pub fn token(self, token: Option<Token>) -> Self {
         Self { token, ..self }
+    }
+
+    /// The same, with operations on unix sockets.
+    #[must_use]
+    pub fn operations(self, operations: Operations) -> Self {
+        Self { operations: Some(operations), ..self }
     }
 
     /// Serves a unix socket that its owner and group can use; one that a dead server left is replaced.
@@ -104,7 +113,9 @@ impl Server {
         let listener = UnixListener::bind(path)?;
         std::fs::set_permissions(path, Permissions::from_mode(0o660))?;
         log::info!("listening on {}", path.display());
-        Ok(axum::serve(listener, self.router()).await?)
+        let operations = self.operations.clone().map(operations::router);
+        let router = self.router().merge(operations.unwrap_or_default());
+        Ok(axum::serve(listener, router.into_make_service_with_connect_info::<Peer>()).await?)
     }
 
     /// Takes an address of TCP on this machine.

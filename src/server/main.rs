@@ -5,13 +5,18 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use charms_reactive_server::keeper::Keeper;
 use charms_reactive_server::listen::{ListenError, Server, Token, WATCH_LIMIT};
+use charms_reactive_server::operations::{self, Kinds, Operations, Settings};
 use charms_reactive_server::runtimeconfig::{Memory, Sqlite, Store, StoreError};
 use clap::{Parser, Subcommand};
 
-/// The daemon of a unit: serves waiters to its programs.
+/// How long work that was told to stop may take when the program ends.
+const SHUTDOWN_MAX: Duration = Duration::from_secs(5);
+
+/// The daemon of a unit: serves waiters and operations to its programs.
 #[derive(Parser)]
 #[command(version, about)]
 struct Arguments {
@@ -21,7 +26,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Serves Google's Runtime Configurator, v1beta1.
+    /// Serves Google's Runtime Configurator, v1beta1, and on the socket LXD's operations.
     Serve {
         /// Where everything is kept; without it, nothing survives the end of the server.
         #[arg(long, value_name = "DIR")]
@@ -42,6 +47,8 @@ enum Command {
 enum ServeError {
     #[error("cannot keep data")]
     Store(#[from] StoreError),
+    #[error("cannot keep operations")]
+    Operations(#[from] operations::StoreError),
     #[error("cannot serve")]
     Listen(#[from] ListenError),
     #[error("cannot read a token from `{0}`, expected a file with one line")]
@@ -75,13 +82,19 @@ fn serve(
         None => Box::new(Memory),
     };
     let (keeper, _thread) = Keeper::start(store)?;
-    let server = Server::new(keeper, WATCH_LIMIT);
+    let kept: Box<dyn operations::Store> = match data {
+        Some(directory) => Box::new(operations::Sqlite::open(directory)?),
+        None => Box::new(operations::Memory),
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let operations =
+        Operations::start(kept, Kinds::standard(), Settings::default(), runtime.handle().clone())?;
+    let server = Server::new(keeper, WATCH_LIMIT).operations(operations.clone());
     let token = token_file.map(|path| {
         let text = std::fs::read_to_string(path).unwrap_or_default();
         Token::new(&text).ok_or_else(|| ServeError::Token(path.display().to_string()))
     });
     let token = token.transpose()?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let unix = async {
             match socket {
@@ -96,13 +109,14 @@ fn serve(
             }
         };
         let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-        // Whoever was answered is in the store: there is nothing to be finished.
+        // Whoever was answered is in the store: of requests, there is nothing to be finished.
         tokio::select! {
             result = unix => result?,
             result = tcp => result?,
             _ = terminate.recv() => {}
             _ = tokio::signal::ctrl_c() => {}
         }
+        operations.shut_down(SHUTDOWN_MAX).await;
         if let Some(path) = socket {
             let _ = std::fs::remove_file(path);
         }
