@@ -478,11 +478,13 @@ impl Registry {
             .into_iter()
             .rev()
             .filter(|effect| match effect {
-                Effect::Run(id) | Effect::Stop(id) | Effect::Wake(_, id) => operations.contains_key(id),
+                Effect::Run(id)
+                | Effect::Stop(id)
+                | Effect::Wake(_, id)
+                | Effect::Tell(Notice::Cancelled { id, .. }) => operations.contains_key(id),
                 Effect::Tell(Notice::Operation(operation)) => {
                     operations.contains_key(&operation.id()) && told.insert(operation.id())
                 }
-                Effect::Tell(Notice::Cancelled { id, .. }) => operations.contains_key(id),
             })
             .collect();
         kept.reverse();

@@ -88,7 +88,7 @@ fn serve(
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let operations =
-        Operations::start(kept, Kinds::standard(), Settings::default(), runtime.handle().clone())?;
+        Operations::start(kept, Kinds::standard(), &Settings::default(), runtime.handle().clone())?;
     let server = Server::new(keeper, WATCH_LIMIT).operations(operations.clone());
     let token = token_file.map(|path| {
         let text = std::fs::read_to_string(path).unwrap_or_default();

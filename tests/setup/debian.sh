@@ -11,6 +11,7 @@ openssl     openssl
 chromium    chromium
 zip         zip
 go          golang-go
+lxc         lxd-client
 -ensurepip  python3-venv
 '
 

@@ -107,6 +107,7 @@ impl Life {
     /// # Guarantees
     ///
     /// To cancel twice does nothing the second time, as long as the operation is not over.
+    #[expect(clippy::match_same_arms, reason = "a table of moves is read event by event")]
     pub fn apply(&self, event: Event, now: Moment) -> Result<(Self, Effect), MoveError> {
         use Status::{Cancelled, Cancelling, Failure, Pending, Running, Success};
         let has_work = self.class.has_work();

@@ -1,11 +1,49 @@
-//! What a request to start something says.
+//! Bodies of requests: read, and what one that starts something says.
 
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::time::Duration;
+
+use axum::body::{Body, HttpBody as _};
 use charms_reactive_core::operation::{Class, OperationId};
 use charms_reactive_operations::{Draft, Metadata, OnConflict, Resources};
 use serde_json::Value;
 
 use super::answer::Problem;
 use super::kind::Kinds;
+use crate::listen::BODY_BYTES_MAX;
+
+/// How much of a body that is too long is thrown away, so that the client has said all and reads the answer.
+const DISCARDED_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// How long a body may take.
+const READ_MAX: Duration = Duration::from_secs(30);
+
+/// A whole body.
+pub(super) async fn read(body: Body) -> Result<Vec<u8>, Problem> {
+    let read = tokio::time::timeout(READ_MAX, read_all(body)).await;
+    read.unwrap_or_else(|_| Err(Problem::new(408, "the body took too long")))
+}
+
+async fn read_all(mut body: Body) -> Result<Vec<u8>, Problem> {
+    let (mut bytes, mut length) = (Vec::new(), 0);
+    while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
+        let frame = frame.map_err(|_| Problem::new(400, "the body is broken off"))?;
+        let Ok(data) = frame.into_data() else { continue };
+        length += data.len();
+        if length <= BODY_BYTES_MAX {
+            bytes.extend_from_slice(&data);
+        } else if length > DISCARDED_BYTES_MAX {
+            break;
+        }
+    }
+    if length > BODY_BYTES_MAX {
+        return Err(Problem::new(413, format!("the body is longer than {BODY_BYTES_MAX} bytes")));
+    }
+    Ok(bytes)
+}
+
+/// How long it may be: all of it is kept.
+const BYTES_MAX: usize = 64 * 1024;
 
 #[derive(Debug, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -36,6 +74,9 @@ struct Start {
 /// The operation that a body asks for, in a project.
 pub(super) fn draft(body: &[u8], kinds: &Kinds, project: &str) -> Result<Draft, Problem> {
     let bad = |text: String| Problem::new(400, text);
+    if body.len() > BYTES_MAX {
+        return Err(Problem::new(413, format!("the body is longer than {BYTES_MAX} bytes")));
+    }
     let start: Start = serde_json::from_slice(body).map_err(|error| {
         bad(format!("body is not valid, expected JSON like {{\"kind\": \"demo\"}}: {error}"))
     })?;

@@ -27,6 +27,8 @@ const BATCH_MAX: usize = 256;
 const SLEEP_MAX: Duration = Duration::from_hours(1);
 /// How long it waits before it tries again to keep what could not be kept.
 const RETRY: Duration = Duration::from_secs(1);
+/// The least time that ids tell apart.
+const ID_STEP: Duration = Duration::from_nanos(250);
 /// What an operation says whose process has gone.
 const INTERRUPTION: &str = "charmd ended while the operation ran";
 
@@ -65,13 +67,15 @@ pub struct Turn<'a> {
 impl Turn<'_> {
     /// Makes an operation with its children, and starts it.
     pub fn create(&mut self, draft: Draft) -> Result<Created, Refused> {
-        let (now, chance) = (self.now, &mut *self.chance);
+        let (mut at, chance) = (self.now, &mut *self.chance);
         let new_id = || {
             let mut bytes = [0; 8];
             chance.read_exact(&mut bytes).expect("the system has chance without end");
-            OperationId::new(now, bytes)
+            // Apart enough that children sort behind their parent, in their order.
+            at = at.after(ID_STEP);
+            OperationId::new(at, bytes)
         };
-        self.registry.create(draft, new_id, now)
+        self.registry.create(draft, new_id, self.now)
     }
 }
 
@@ -114,13 +118,11 @@ impl Waiting {
             None => (&mut self.over).await.ok(),
             Some(limit) => tokio::time::timeout(limit, &mut self.over).await.ok().and_then(Result::ok),
         };
-        match over {
-            Some(over) => over,
-            None => {
-                let shown = self.operations.show(self.id).await;
-                shown.ok().and_then(Result::ok).unwrap_or_else(|| "null".to_owned())
-            }
+        if let Some(over) = over {
+            return over;
         }
+        let shown = self.operations.show(self.id).await;
+        shown.ok().and_then(Result::ok).unwrap_or_else(|| "null".to_owned())
     }
 }
 
@@ -140,7 +142,7 @@ impl Operations {
     pub fn start(
         mut store: Box<dyn Store>,
         kinds: Kinds,
-        settings: Settings,
+        settings: &Settings,
         runtime: Handle,
     ) -> Result<Self, StoreError> {
         let kept = store.load()?;
@@ -312,7 +314,7 @@ impl Desk {
     fn take(&mut self, message: Message) -> Option<Afterwards> {
         match message {
             Message::Act(act) => {
-                // Microseconds apart, so that ids sort by age.
+                // No two turns are at the same time.
                 self.now = self.now.next().max(clock());
                 let turn = Turn { registry: &mut self.registry, now: self.now, chance: &mut self.chance };
                 Some(act(turn))

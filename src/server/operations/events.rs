@@ -44,7 +44,10 @@ impl Frame {
                 ("operation", operation.record().project.clone(), json(&rendered))
             }
             Notice::Cancelled { id, by, project } => {
-                let metadata = json!({"action": "operation-cancelled", "source": id.url(), "requestor": by});
+                let requestor = by.as_ref().map_or_else(|| json!({}), |by| json!(by));
+                let source = id.url();
+                let metadata =
+                    json!({"action": "operation-cancelled", "source": source, "requestor": requestor});
                 ("lifecycle", project.clone(), metadata.to_string())
             }
         };
@@ -140,6 +143,9 @@ pub(super) async fn send(mut socket: WebSocket, mut frames: Receiver<Arc<Frame>>
 
 #[cfg(test)]
 mod tests {
+    use charms_reactive_core::operation::OperationId;
+    use charms_reactive_operations::Retention;
+
     use super::*;
 
     fn wanted(query: &str) -> Wanted {
@@ -157,6 +163,19 @@ mod tests {
         assert!(!default.has(&frame("operation", Some("other"))) && !default.has(&frame("lifecycle", None)));
         let all = wanted("all-projects=true");
         assert!(all.has(&frame("operation", Some("other"))) && all.has(&frame("lifecycle", Some("default"))));
+    }
+
+    #[test]
+    fn a_notice_of_nobody_has_an_empty_requestor() {
+        let now = Moment::from_unix(Duration::from_secs(1));
+        let registry = Registry::restore("here", Retention::default(), Vec::new(), "", now);
+        let id = OperationId::new(now, [0; 8]);
+        let frame = Frame::new(&Notice::Cancelled { id, by: None, project: None }, &registry, now);
+        let expected = json!({
+            "type": "lifecycle", "timestamp": "1970-01-01T00:00:01Z", "location": "here",
+            "metadata": {"action": "operation-cancelled", "source": id.url(), "requestor": {}},
+        });
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&frame.text).expect("JSON"), expected);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::{ConnectInfo, FromRequestParts as _, Request, State};
 use axum::http::request::Parts;
@@ -20,7 +20,6 @@ use super::desk::{Operations, json as text};
 use super::peer::Peer;
 use super::query::{Parameters, decode};
 use super::{body, events};
-use crate::listen::BODY_BYTES_MAX;
 
 /// How long a request to cancel waits for the end.
 const CANCEL_WAIT: Duration = Duration::from_secs(1);
@@ -69,9 +68,7 @@ async fn answer(operations: &Operations, head: &mut Parts, body: Body) -> Answer
     if let ("GET", ["1.0", "events"]) = (head.method.as_str(), segments.as_slice()) {
         return listen(operations, head, &parameters).await;
     }
-    let body = to_bytes(body, BODY_BYTES_MAX).await.map_err(|_| {
-        Problem::new(413, format!("the body is longer than {BODY_BYTES_MAX} bytes, or broken off"))
-    })?;
+    let body = body::read(body).await?;
     match (head.method.as_str(), segments.as_slice()) {
         ("GET", []) => Ok(sync("[\"/1.0\"]")),
         ("GET", ["1.0"]) => Ok(server(&peer, operations).await?),
@@ -80,8 +77,14 @@ async fn answer(operations: &Operations, head: &mut Parts, body: Body) -> Answer
         ("GET", ["1.0", "operations", id]) => show(operations, parse(id)?, &parameters).await,
         ("DELETE", ["1.0", "operations", id]) => cancel(operations, parse(id)?, &peer, &body).await,
         ("GET", ["1.0", "operations", id, "wait"]) => wait(operations, parse(id)?, &parameters).await,
-        (_, [] | ["1.0"] | ["1.0", "events" | "operations"] | ["1.0", "operations", _])
-        | (_, ["1.0", "operations", _, "wait"]) => Err(Problem::not_implemented()),
+        (
+            _,
+            []
+            | ["1.0"]
+            | ["1.0", "events" | "operations"]
+            | ["1.0", "operations", _]
+            | ["1.0", "operations", _, "wait"],
+        ) => Err(Problem::not_implemented()),
         _ => Err(Problem::not_found()),
     }
 }

@@ -2,6 +2,7 @@
 
 mod desk;
 mod hostile;
+mod operations;
 mod process;
 mod restart;
 mod time;

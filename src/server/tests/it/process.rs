@@ -13,13 +13,13 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 /// A running server, killed with SIGKILL when dropped.
-struct Charmd {
-    child: Child,
-    socket: PathBuf,
+pub(crate) struct Charmd {
+    pub(crate) child: Child,
+    pub(crate) socket: PathBuf,
 }
 
 impl Charmd {
-    fn start(folder: &Path) -> Self {
+    pub(crate) fn start(folder: &Path) -> Self {
         let socket = folder.join("charmd.socket");
         let child = Command::new(env!("CARGO_BIN_EXE_charmd"))
             .args(["serve", "--data"])

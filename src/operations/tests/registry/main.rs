@@ -1,127 +1,16 @@
-//! The registry: what follows from what, with a made-up clock; then random lives beside what must hold.
+//! The registry: what follows from what, with a made-up clock.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
+mod desk;
+mod life;
 
-use charms_reactive_core::operation::{Class, End, Fault, OperationId, Progress, Requestor, Status};
-use charms_reactive_core::waiter::Moment;
+use charms_reactive_core::operation::{End, Fault, OperationId, Progress, Requestor, Status};
 use charms_reactive_operations::{
-    Change, Children, Created, Draft, Effect, Filter, Metadata, Notice, OnConflict, Query, Record, Refused,
-    Registry, Retention, WaitId,
+    Change, Children, Created, Draft, Effect, Filter, Metadata, Notice, OnConflict, Operation, Query,
+    Refused, WaitId,
 };
-use proptest::prelude::*;
-use serde_json::{Value, json};
+use serde_json::json;
 
-/// A registry, its clock, and a store that is a map.
-struct Desk {
-    registry: Registry,
-    second: u64,
-    made: u64,
-    store: BTreeMap<OperationId, Record>,
-}
-
-impl Desk {
-    fn new() -> Self {
-        Self::of(BTreeMap::new(), 100, 0)
-    }
-
-    fn of(store: BTreeMap<OperationId, Record>, second: u64, made: u64) -> Self {
-        let retention = Retention { age: Duration::from_secs(1000), count: 5 };
-        let records = store.values().cloned().collect();
-        let registry = Registry::restore("here", retention, records, "charmd ended", moment(second));
-        Self { registry, second, made, store }
-    }
-
-    /// The process dies, and another starts.
-    fn restart(self) -> Self {
-        Self::of(self.store, self.second, self.made)
-    }
-
-    fn now(&self) -> Moment {
-        moment(self.second)
-    }
-
-    #[track_caller]
-    fn start(&mut self, draft: Draft) -> OperationId {
-        match self.create(draft).expect("made") {
-            Created::Started(id) => id,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    fn create(&mut self, draft: Draft) -> Result<Created, Refused> {
-        let (now, mut made) = (self.now(), self.made);
-        let new_id = || {
-            made += 1;
-            OperationId::new(now, made.to_be_bytes())
-        };
-        let created = self.registry.create(draft, new_id, now);
-        self.made = made;
-        created
-    }
-
-    fn end(&mut self, id: OperationId, end: End) {
-        self.registry.end(id, end, self.now()).expect("it ends");
-    }
-
-    fn cancel(&mut self, id: OperationId) -> Result<(), Refused> {
-        self.registry.cancel(id, Some(&root()), Some("enough"), self.now())
-    }
-
-    fn status(&self, id: OperationId) -> Status {
-        self.registry.get(id).expect("known").status()
-    }
-
-    fn shown(&self, id: OperationId) -> Value {
-        let operation = self.registry.get(id).expect("known");
-        serde_json::to_value(self.registry.render(operation, Children::Whole)).expect("JSON")
-    }
-
-    /// Writes down what changed; gives what follows.
-    fn commit(&mut self) -> Vec<Effect> {
-        for change in self.registry.changes() {
-            match change {
-                Change::Put(record) => drop(self.store.insert(record.id, *record)),
-                Change::Drop(id) => drop(self.store.remove(&id)),
-            }
-        }
-        self.registry.stored();
-        self.registry.take_effects()
-    }
-
-    /// The statuses that were told, in order.
-    fn told(&mut self) -> Vec<(OperationId, Status)> {
-        let told = self.commit().into_iter().filter_map(|effect| match effect {
-            Effect::Tell(Notice::Operation(operation)) => Some((operation.id(), operation.status())),
-            _ => None,
-        });
-        told.collect()
-    }
-}
-
-fn moment(second: u64) -> Moment {
-    Moment::from_unix(Duration::from_secs(second))
-}
-
-fn root() -> Requestor {
-    Requestor { username: "root".into(), protocol: "unix".into(), address: "@".into() }
-}
-
-fn task() -> Draft {
-    Draft::new("demo", Class::Task, "Demo")
-}
-
-fn durable() -> Draft {
-    Draft::new("demo", Class::Durable, "Demo")
-}
-
-fn token() -> Draft {
-    Draft::new("demo", Class::Token, "Demo")
-}
-
-fn metadata(value: Value) -> Metadata {
-    value.as_object().expect("a map").clone()
-}
+use desk::{Desk, durable, metadata, moment, root, task, token};
 
 #[test]
 fn an_operation_as_clients_see_it() {
@@ -137,7 +26,7 @@ fn an_operation_as_clients_see_it() {
         "created_at": "1970-01-01T00:01:40Z", "updated_at": "1970-01-01T00:01:41Z",
         "status": "Failure", "status_code": 400,
         "resources": {"things": ["/1.0/things/a"]}, "metadata": {"entity_url": "/1.0/things/a"},
-        "may_cancel": true, "err": "disk full", "err_code": 507, "child_count": 0, "location": "here",
+        "may_cancel": false, "err": "disk full", "err_code": 507, "child_count": 0, "location": "here",
         "requestor": {"username": "root", "protocol": "unix", "address": "@"},
     });
     assert_eq!(desk.shown(id), expected);
@@ -210,6 +99,8 @@ fn a_parent_ends_with_its_last_child_and_as_they_did() {
     assert!(!effects.contains(&Effect::Run(parent)), "it has no work of its own");
     let children = desk.registry.get(parent).expect("known").children().to_vec();
     assert!(children.iter().all(|child| effects.contains(&Effect::Run(*child))));
+    let child = desk.registry.get(children[0]).expect("known");
+    assert_eq!((child.is_child(), child.record().parent), (true, Some(parent)));
     assert_eq!(desk.registry.get(children[0]).expect("known").check_requestor(&root()), Ok(()));
     desk.end(children[0], End::Failure(Fault::new(500, "x")));
     assert_eq!(desk.status(parent), Status::Running);
@@ -305,6 +196,7 @@ fn metadata_is_replaced_or_added_to_until_the_end() {
     desk.registry.update_metadata(id, metadata(json!({"a": 1, "b": 2})), now).expect("replaced");
     desk.registry.extend_metadata(id, metadata(json!({"b": 3})), now).expect("added");
     assert_eq!(desk.shown(id)["metadata"], json!({"a": 1, "b": 3, "entity_url": "/1.0/a"}));
+    assert_eq!(desk.registry.get(id).expect("known").entity_url(), Some("/1.0/a"));
     assert_eq!(desk.commit().len(), 4, "running, run, and one notice each");
     desk.registry.extend_metadata(id, Metadata::new(), now).expect("nothing");
     assert_eq!(desk.commit(), []);
@@ -431,7 +323,7 @@ fn operations_that_ended_are_kept_for_a_time_and_up_to_a_number() {
         desk.end(*id, End::Success);
     }
     desk.registry.prune(desk.now());
-    let kept: Vec<OperationId> = desk.registry.operations().map(|operation| operation.id()).collect();
+    let kept: Vec<OperationId> = desk.registry.operations().map(Operation::id).collect();
     assert_eq!(kept, [&[running][..], &many[2..]].concat());
     desk.commit();
     assert_eq!(desk.store.len(), 6, "the store forgets, too");
@@ -446,7 +338,7 @@ fn lists_are_by_project_and_filter() {
     let check = |project: Option<&str>, filter: &str, expected: &[OperationId]| {
         let query =
             Query { project: project.map(str::to_owned), filter: Filter::parse(filter).expect(filter) };
-        let found: Vec<OperationId> = desk.registry.list(&query).map(|operation| operation.id()).collect();
+        let found: Vec<OperationId> = desk.registry.list(&query).map(Operation::id).collect();
         assert_eq!(found, expected, "{project:?} {filter}");
     };
     check(None, "", &[server, default, other]);
@@ -471,134 +363,4 @@ fn a_shutdown_starts_nothing_and_leaves_durable_work_alone() {
     assert_eq!(desk.create(task()).expect_err("too late").code(), 503);
     desk.end(fixed, End::Cancelled(None));
     assert_eq!(desk.registry.unfinished_work(), []);
-}
-
-/// One call of a random life; the number chooses the operation.
-#[derive(Clone, Debug)]
-enum Call {
-    Create(u8, u8),
-    End(usize, u8),
-    Cancel(usize),
-    Wait(usize),
-    Extend(usize),
-    Fail,
-    Restart,
-    Pass(u64),
-}
-
-fn calls() -> impl Strategy<Value = Vec<Call>> {
-    let call = prop_oneof![
-        4 => (0..6_u8, 0..4_u8).prop_map(|(class, reference)| Call::Create(class, reference)),
-        4 => (0..20_usize, 0..3_u8).prop_map(|(which, end)| Call::End(which, end)),
-        2 => (0..20_usize).prop_map(Call::Cancel),
-        2 => (0..20_usize).prop_map(Call::Wait),
-        1 => (0..20_usize).prop_map(Call::Extend),
-        1 => Just(Call::Fail),
-        1 => Just(Call::Restart),
-        2 => (0..600_u64).prop_map(Call::Pass),
-    ];
-    prop::collection::vec(call, 0..60)
-}
-
-proptest! {
-    /// Whatever is called: ends are told once and stay, parents end last, a reference is held once, who
-    /// waits is woken, and after a restart everything that was acknowledged is there.
-    #[test]
-    fn what_must_hold_in_any_life(calls in calls()) {
-        let mut desk = Desk::new();
-        let mut last: BTreeMap<OperationId, Status> = BTreeMap::new();
-        let mut waiting: BTreeMap<u64, OperationId> = BTreeMap::new();
-        let mut waits = 0;
-        for call in calls {
-            let all: Vec<OperationId> = desk.registry.operations().map(|operation| operation.id()).collect();
-            let chosen = |which: usize| all.get(which % all.len().max(1)).copied();
-            let now = desk.now();
-            let mut is_kept = true;
-            match call {
-                Call::Create(class, reference) => {
-                    let draft = match class {
-                        0 | 1 => task(),
-                        2 => durable(),
-                        3 => token(),
-                        4 => task().child(durable()).child(task()),
-                        _ => durable().child(durable()),
-                    };
-                    let name = format!("r{reference}");
-                    let draft = if reference == 0 { draft } else { draft.reference(&name, OnConflict::Fail) };
-                    let _ = desk.create(draft);
-                }
-                Call::End(which, end) => if let Some(id) = chosen(which) {
-                    let end = match end {
-                        0 => End::Success,
-                        1 => End::Failure(Fault::new(500, "x")),
-                        _ => End::Cancelled(None),
-                    };
-                    // Parents have no work that could end.
-                    if !desk.registry.get(id).expect("known").record().is_parent {
-                        let _ = desk.registry.end(id, end, now);
-                    }
-                },
-                Call::Cancel(which) => if let Some(id) = chosen(which) {
-                    let _ = desk.cancel(id);
-                },
-                Call::Wait(which) => if let Some(id) = chosen(which) {
-                    waits += 1;
-                    if desk.registry.wait(id, WaitId(waits)).expect("known") {
-                        waiting.insert(waits, id);
-                    }
-                },
-                Call::Extend(which) => if let Some(id) = chosen(which) {
-                    let _ = desk.registry.extend_metadata(id, metadata(json!({"second": desk.second})), now);
-                },
-                Call::Fail => {
-                    desk.registry.not_stored();
-                    is_kept = false;
-                }
-                Call::Restart => {
-                    desk = desk.restart();
-                    waiting.clear();
-                }
-                Call::Pass(seconds) => {
-                    desk.second += seconds;
-                    desk.registry.prune(desk.now());
-                }
-            }
-            let effects = if is_kept { desk.commit() } else { Vec::new() };
-            for effect in effects {
-                match effect {
-                    Effect::Tell(Notice::Operation(told)) => {
-                        let before = last.insert(told.id(), told.status());
-                        prop_assert!(before.is_none_or(|before| !before.is_final()), "told after its end");
-                    }
-                    Effect::Wake(WaitId(wait), id) => prop_assert_eq!(waiting.remove(&wait), Some(id)),
-                    Effect::Run(id) | Effect::Stop(id) => {
-                        prop_assert!(!desk.registry.get(id).expect("known").record().is_parent);
-                    }
-                    Effect::Tell(Notice::Cancelled { .. }) => {}
-                }
-            }
-            let mut held = Vec::new();
-            for operation in desk.registry.operations() {
-                let record = operation.record();
-                let status = operation.status();
-                prop_assert_eq!(last.get(&record.id), Some(&status), "everything is told");
-                let is_over = record.life.fault.as_ref().is_some_and(|fault| !fault.text.is_empty());
-                prop_assert_eq!(is_over, matches!(status, Status::Failure | Status::Cancelled));
-                if record.is_parent {
-                    let children = operation.children().iter().map(|id| desk.registry.get(*id).expect("known"));
-                    prop_assert_eq!(operation.is_finished(), children.fold(true, |all, child| all && child.is_finished()));
-                }
-                if !operation.is_finished() && let Some(reference) = &record.reference {
-                    prop_assert!(!held.contains(reference));
-                    held.push(reference.clone());
-                }
-                let kept = desk.store.get(&record.id).expect("everything is kept");
-                prop_assert_eq!(kept.life.status, status);
-            }
-            prop_assert_eq!(desk.store.len(), desk.registry.operations().count());
-            for id in waiting.values() {
-                prop_assert!(!desk.registry.get(*id).expect("known").is_finished(), "who waits is woken");
-            }
-        }
-    }
 }
