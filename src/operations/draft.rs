@@ -3,7 +3,7 @@
 use charms_reactive_core::operation::{Class, OperationId, Requestor};
 use serde_json::Value;
 
-use crate::operation::{Metadata, Resources};
+use crate::operation::{Metadata, Resources, Sockets};
 use crate::refused::Refused;
 
 /// What to do where one with the same reference runs.
@@ -45,6 +45,8 @@ pub struct Draft {
     pub on_conflict: OnConflict,
     /// Whether it can be cancelled.
     pub may_cancel: bool,
+    /// The sockets that clients connect to, with the secret of each; of the class websocket alone.
+    pub sockets: Sockets,
     /// What it consists of; then it has no work of its own.
     pub children: Vec<Draft>,
 }
@@ -66,6 +68,7 @@ impl Draft {
             reference: None,
             on_conflict: OnConflict::Fail,
             may_cancel: true,
+            sockets: Sockets::new(),
             children: Vec::new(),
         }
     }
@@ -110,6 +113,15 @@ impl Draft {
         let wrong = |text: String| Err(Refused::Arguments(text));
         if !self.children.is_empty() && !self.class.is_family() {
             return wrong(format!("Operations of class \"{}\" cannot have children", self.class.as_str()));
+        }
+        match (self.class, self.sockets.is_empty()) {
+            (Class::Websocket, true) => {
+                return wrong("Websocket operations must have a Connect hook".to_owned());
+            }
+            (Class::Websocket, false) | (_, true) => {}
+            (_, false) => {
+                return wrong("Only websocket operations can have a Connect hook".to_owned());
+            }
         }
         for child in &self.children {
             if !child.children.is_empty() {

@@ -4,7 +4,7 @@
 //!   Draft ──create──► Registry ──► Effect::Run, Stop        to whoever runs the work
 //!                     │  ▲    └──► Effect::Notice, Wake     to whoever watches and waits
 //!     progress, end,  │  │
-//!     metadata, ──────┘  └─ cancel, wait, connect to nothing: no clock, no thread, no file
+//!     metadata, ──────┘  └─ cancel, wait, connect: no clock, no thread, no file
 //! ```
 //!
 //! One call at a time, each with its `now`; what follows from it is taken with [`Registry::take_effects`],
@@ -22,7 +22,7 @@ mod render;
 
 pub use draft::{Draft, OnConflict};
 pub use filter::{Filter, FilterError};
-pub use operation::{METADATA_BYTES_MAX, Metadata, Operation, Record, Resources};
+pub use operation::{METADATA_BYTES_MAX, Metadata, Operation, Record, Resources, Sockets};
 pub use refused::Refused;
 pub use registry::{Change, Created, Effect, Notice, Query, Registry, Retention, WaitId};
 pub use render::{Children, Rendered};

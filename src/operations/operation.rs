@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use charms_reactive_core::operation::{Life, OperationId, Requestor, Status};
+use charms_reactive_core::operation::{Class, Life, OperationId, Requestor, Status};
 use charms_reactive_core::waiter::Moment;
 use serde_json::{Map, Value};
 
@@ -13,6 +13,9 @@ pub type Metadata = Map<String, Value>;
 
 /// What an operation touches: URLs by kind.
 pub type Resources = BTreeMap<String, Vec<String>>;
+
+/// Secrets by the name of a socket.
+pub type Sockets = BTreeMap<String, String>;
 
 /// How long metadata may be, as JSON.
 pub const METADATA_BYTES_MAX: usize = 64 * 1024;
@@ -55,6 +58,8 @@ pub struct Record {
 pub struct Operation {
     pub(crate) record: Record,
     pub(crate) children: Vec<OperationId>,
+    /// Those that nobody has connected to; they end with the process, so they are not kept.
+    pub(crate) sockets: Sockets,
 }
 
 impl Operation {
@@ -114,6 +119,24 @@ impl Operation {
         if requestor.is_same(caller) { Ok(()) } else { Err(Refused::OtherRequestor) }
     }
 
+    /// Which socket a secret opens; opens it once.
+    pub(crate) fn connect(&mut self, secret: &str) -> Result<String, Refused> {
+        let life = &self.record.life;
+        if life.class != Class::Websocket {
+            return Err(Refused::NoWebsocket);
+        }
+        if let Some(fault) = &life.fault {
+            return Err(Refused::Faulty(fault.clone()));
+        }
+        if life.status != Status::Running {
+            return Err(Refused::NotConnectable);
+        }
+        let found = self.sockets.iter().find(|(_, expected)| is_equal(expected, secret));
+        let name = found.map(|(name, _)| name.clone()).ok_or(Refused::WrongSecret)?;
+        self.sockets.remove(&name);
+        Ok(name)
+    }
+
     /// Replaces the metadata; what it is about stays, unless it is said anew.
     pub(crate) fn replace(&mut self, mut metadata: Metadata, now: Moment) -> Result<(), Refused> {
         check_metadata(&metadata)?;
@@ -145,6 +168,12 @@ impl Operation {
         self.record.life.updated = self.record.life.updated.max(now);
         Ok(())
     }
+}
+
+/// Takes as long for each wrong one, so that nobody learns by time how much of it was right.
+fn is_equal(left: &str, right: &str) -> bool {
+    let is_other = left.bytes().zip(right.bytes()).fold(0, |other, (left, right)| other | (left ^ right));
+    left.len() == right.len() && is_other == 0
 }
 
 pub(crate) const ENTITY_URL: &str = "entity_url";

@@ -1,6 +1,6 @@
 //! Why a call changes nothing.
 
-use charms_reactive_core::operation::{MoveError, OperationId};
+use charms_reactive_core::operation::{Fault, MoveError, OperationId};
 
 /// Why a call changes nothing; the texts are LXD's where it has one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -42,6 +42,18 @@ pub enum Refused {
     /// The inputs lack something.
     #[error("No value for input key \"{0}\"")]
     NoInput(String),
+    /// It has no sockets.
+    #[error("Only websocket operations can be connected")]
+    NoWebsocket,
+    /// It does not run.
+    #[error("Only running operations can be connected")]
+    NotConnectable,
+    /// It has failed before anybody came.
+    #[error("Failed connecting to operation: {}", .0.text)]
+    Faulty(Fault),
+    /// No socket has this secret, or somebody has used it.
+    #[error("The secret is wrong, or has been used")]
+    WrongSecret,
     /// Nothing new is started.
     #[error("charmd is shutting down")]
     ShuttingDown,
@@ -53,13 +65,16 @@ impl Refused {
         match self {
             Self::NotFound | Self::NoInput(_) => 404,
             Self::Conflict { .. } => 409,
-            Self::OtherRequestor => 403,
+            Self::OtherRequestor | Self::WrongSecret => 403,
+            Self::Faulty(fault) => fault.code,
             Self::ShuttingDown => 503,
             Self::Arguments(_)
             | Self::Move(_)
             | Self::NotCancellable
             | Self::Completed
             | Self::ReadOnly
+            | Self::NoWebsocket
+            | Self::NotConnectable
             | Self::Metadata(_)
             | Self::NoRequestor => 400,
         }

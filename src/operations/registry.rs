@@ -7,9 +7,11 @@ use charms_reactive_core::operation as core;
 use charms_reactive_core::operation::{End, Event, Life, OperationId, Progress, Requestor, Status, together};
 use charms_reactive_core::waiter::Moment;
 
+use serde_json::Value;
+
 use crate::draft::{Draft, OnConflict};
 use crate::filter::Filter;
-use crate::operation::{ENTITY_URL, Metadata, Operation, Record, check_metadata, check_size};
+use crate::operation::{ENTITY_URL, Metadata, Operation, Record, Sockets, check_metadata, check_size};
 use crate::refused::Refused;
 use crate::render::{Children, Rendered};
 
@@ -237,6 +239,10 @@ impl Registry {
         now: Moment,
     ) {
         let mut metadata = draft.metadata;
+        if !draft.sockets.is_empty() {
+            let secrets = draft.sockets.iter().map(|(name, secret)| (name.clone(), secret.clone().into()));
+            metadata.insert("fds".to_owned(), Value::Object(secrets.collect()));
+        }
         if let Some(url) = draft.entity_url {
             metadata.entry(ENTITY_URL).or_insert(url.into());
         }
@@ -257,6 +263,9 @@ impl Registry {
             may_cancel: draft.may_cancel,
         });
         self.unstored.insert(id, true);
+        if let Some(operation) = self.operations.get_mut(&id) {
+            operation.sockets = draft.sockets;
+        }
         if let Some(parent) = parent.and_then(|parent| self.operations.get_mut(&parent)) {
             parent.children.push(id);
         }
@@ -271,7 +280,7 @@ impl Registry {
         } else if let Some(reference) = &record.reference {
             self.holders.insert((record.project.clone(), reference.clone()), id);
         }
-        self.operations.insert(id, Operation { record, children: Vec::new() });
+        self.operations.insert(id, Operation { record, children: Vec::new(), sockets: Sockets::new() });
     }
 
     /// An operation.
@@ -385,6 +394,11 @@ impl Registry {
             self.effects.push(Effect::Tell(Notice::Cancelled { id, by: by.cloned(), project }));
         }
         Ok(())
+    }
+
+    /// Opens a socket of an operation with its secret, once; gives its name.
+    pub fn connect(&mut self, id: OperationId, secret: &str) -> Result<String, Refused> {
+        self.operations.get_mut(&id).ok_or(Refused::NotFound)?.connect(secret)
     }
 
     /// Waits for the end of an operation; false: it is over, and nobody waits.

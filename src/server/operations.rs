@@ -23,7 +23,7 @@ mod store;
 
 pub use demo::Demo;
 pub use desk::{Operations, Settings, Turn, Unavailable, Waiting};
-pub use kind::{Kind, Kinds, Work};
+pub use kind::{Connection, Kind, Kinds, Work};
 pub use peer::Peer;
 pub use routes::router;
 pub use store::{Kept, Memory, Sqlite, Store, StoreError};

@@ -3,6 +3,7 @@
 use std::pin::Pin;
 use std::time::Duration;
 
+use axum::extract::ws::Message;
 use charms_reactive_core::operation::{Class, End, Fault, Progress};
 use charms_reactive_operations::{Draft, Metadata};
 use serde_json::{Value, json};
@@ -91,12 +92,12 @@ impl Kind for Demo {
 
     fn draft(&self, class: Option<Class>, inputs: Value) -> Result<Draft, String> {
         let class = class.unwrap_or(Class::Task);
-        if class == Class::Websocket {
-            return Err("demo has no class `websocket`, expected task, durable or token".to_owned());
-        }
         let children = Inputs::parse(&inputs)?.children;
         let mut draft = Draft::new(self.name(), class, "Demonstration");
         draft.inputs = inputs;
+        if class == Class::Websocket {
+            draft.sockets.insert("0".to_owned(), String::new());
+        }
         for child in children {
             draft.children.push(self.draft(Some(class), child)?);
         }
@@ -113,6 +114,12 @@ async fn run(mut work: Work) -> End {
         Ok(inputs) => inputs,
         Err(text) => return End::Failure(Fault::new(400, text)),
     };
+    if !work.sockets().is_empty() {
+        return match echo(&mut work).await {
+            End::Success => end(inputs),
+            other => other,
+        };
+    }
     let pause = Duration::from_secs_f64(inputs.duration / f64::from(inputs.steps));
     let done = work.metadata.get("step").and_then(Value::as_u64).unwrap_or(0);
     for step in done + 1..=u64::from(inputs.steps) {
@@ -131,6 +138,40 @@ async fn run(mut work: Work) -> End {
             return End::Failure(fault);
         }
     }
+    end(inputs)
+}
+
+/// Sends back whatever the client of socket `0` says, until it closes.
+async fn echo(work: &mut Work) -> End {
+    let Some(mut connection) = work.connection(work.attach).await else {
+        if work.is_stopped() {
+            return End::Cancelled(None);
+        }
+        return End::Failure(Fault::new(504, "Timed out waiting for websockets to connect"));
+    };
+    let mut echoed = 0_u64;
+    loop {
+        let said = tokio::select! {
+            said = connection.socket.recv() => said,
+            () = work.stopped() => return End::Cancelled(None),
+        };
+        let echo = match said {
+            Some(Ok(message @ (Message::Text(_) | Message::Binary(_)))) => message,
+            Some(Ok(Message::Ping(_) | Message::Pong(_))) => continue,
+            Some(Ok(Message::Close(_)) | Err(_)) | None => break,
+        };
+        if connection.socket.send(echo).await.is_err() {
+            break;
+        }
+        echoed += 1;
+    }
+    match work.keep(Metadata::from_iter([("echoed".to_owned(), json!(echoed))])).await {
+        Ok(()) => End::Success,
+        Err(fault) => End::Failure(fault),
+    }
+}
+
+fn end(inputs: Inputs) -> End {
     match inputs.outcome {
         Outcome::Success => End::Success,
         Outcome::Failure => End::Failure(Fault::new(500, inputs.error)),
@@ -155,6 +196,5 @@ mod tests {
         check(json!({"size": 1}), "unknown field `size`");
         check(json!({"children": [{"steps": 0}]}), "steps 0 are not valid");
         check(json!([]), "expected a map");
-        assert!(Demo.draft(Some(Class::Websocket), Value::Null).is_err());
     }
 }

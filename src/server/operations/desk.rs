@@ -14,11 +14,11 @@ use charms_reactive_operations::{
     Children, Created, Draft, Effect, Operation, Refused, Registry, Retention, WaitId,
 };
 use tokio::runtime::Handle;
-use tokio::sync::{broadcast, oneshot, watch};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::AbortHandle;
 
 use super::events::{Frame, LISTENER_FRAMES_MAX};
-use super::kind::{Kinds, Work};
+use super::kind::{Connection, Kinds, Work};
 use super::store::{Store, StoreError};
 
 /// How many turns are written in one transaction at most.
@@ -29,6 +29,8 @@ const SLEEP_MAX: Duration = Duration::from_hours(1);
 const RETRY: Duration = Duration::from_secs(1);
 /// The least time that ids tell apart.
 const ID_STEP: Duration = Duration::from_nanos(250);
+/// Why `/dev/urandom` can be read.
+const CHANCE: &str = "the system has chance without end";
 /// What an operation says whose process has gone.
 const INTERRUPTION: &str = "charmd ended while the operation ran";
 
@@ -41,11 +43,15 @@ pub struct Settings {
     pub retention: Retention,
     /// How long work may go on that was told to stop; then it is ended.
     pub grace: Duration,
+    /// How long clients may take to connect to an operation that waits for them.
+    pub attach: Duration,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { location: "none".to_owned(), retention: Retention::default(), grace: Duration::from_secs(10) }
+        let seconds = Duration::from_secs;
+        let retention = Retention::default();
+        Self { location: "none".to_owned(), retention, grace: seconds(10), attach: seconds(10) }
     }
 }
 
@@ -66,11 +72,18 @@ pub struct Turn<'a> {
 
 impl Turn<'_> {
     /// Makes an operation with its children, and starts it.
-    pub fn create(&mut self, draft: Draft) -> Result<Created, Refused> {
+    ///
+    /// Sockets without a secret are given one.
+    pub fn create(&mut self, mut draft: Draft) -> Result<Created, Refused> {
+        for secret in draft.sockets.values_mut().filter(|secret| secret.is_empty()) {
+            let mut bytes = [0; 32];
+            self.chance.read_exact(&mut bytes).expect(CHANCE);
+            *secret = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        }
         let (mut at, chance) = (self.now, &mut *self.chance);
         let new_id = || {
             let mut bytes = [0; 8];
-            chance.read_exact(&mut bytes).expect("the system has chance without end");
+            chance.read_exact(&mut bytes).expect(CHANCE);
             // Apart enough that children sort behind their parent, in their order.
             at = at.after(ID_STEP);
             OperationId::new(at, bytes)
@@ -86,6 +99,7 @@ enum Message {
     Act(Box<dyn FnOnce(Turn<'_>) -> Afterwards + Send>),
     Wait { id: OperationId, reply: oneshot::Sender<Result<Waited, Refused>>, operations: Operations },
     Ended(OperationId, End),
+    Connected(OperationId, Connection),
 }
 
 enum Waited {
@@ -158,6 +172,7 @@ impl Operations {
             now,
             chance,
             grace: settings.grace,
+            attach: settings.attach,
             runtime,
             operations: operations.clone(),
             waiters: HashMap::new(),
@@ -233,6 +248,11 @@ impl Operations {
         }))
     }
 
+    /// Hands a client to the work of an operation.
+    pub(super) fn connected(&self, id: OperationId, connection: Connection) {
+        self.send(Message::Connected(id, connection));
+    }
+
     /// Everything that is told from now on, in order.
     pub(super) fn listen(&self) -> broadcast::Receiver<Arc<Frame>> {
         self.frames.subscribe()
@@ -274,6 +294,7 @@ fn clock() -> Moment {
 /// Work that runs.
 struct Running {
     stop: watch::Sender<bool>,
+    connections: mpsc::UnboundedSender<Connection>,
     task: AbortHandle,
 }
 
@@ -284,6 +305,7 @@ struct Desk {
     now: Moment,
     chance: File,
     grace: Duration,
+    attach: Duration,
     runtime: Handle,
     operations: Operations,
     waiters: HashMap<WaitId, oneshot::Sender<String>>,
@@ -333,6 +355,13 @@ impl Desk {
                     Waited::Waiting(Waiting { id, wait, over, operations })
                 });
                 Some(Box::new(move |_| drop(reply.send(waited))))
+            }
+            Message::Connected(id, connection) => {
+                // Work that is over, or wants nobody, drops the connection.
+                if let Some(running) = self.running.get(&id) {
+                    drop(running.connections.send(connection));
+                }
+                None
             }
             Message::Ended(id, end) => {
                 self.running.remove(&id);
@@ -406,15 +435,18 @@ impl Desk {
             return;
         };
         let (stop, stopped) = watch::channel(false);
+        let (sender, connections) = mpsc::unbounded_channel();
         let work = Work {
             id,
             inputs: record.inputs.clone(),
             metadata: record.metadata.clone(),
             stop: stopped,
+            connections,
+            attach: self.attach,
             operations: self.operations.clone(),
         };
         let task = self.runtime.spawn(async move { kind.run(work).await });
-        self.running.insert(id, Running { stop, task: task.abort_handle() });
+        self.running.insert(id, Running { stop, connections: sender, task: task.abort_handle() });
         let (operations, grace) = (self.operations.clone(), self.grace);
         self.runtime.spawn(async move {
             let end = task.await.unwrap_or_else(|error| {

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
+use axum::extract::ws::WebSocket;
 use charms_reactive_core::operation::{Class, End, Fault, OperationId, Progress};
 use charms_reactive_operations::{Draft, Metadata, Refused};
 use serde_json::Value;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use super::demo::Demo;
 use super::desk::{Operations, Unavailable};
@@ -59,6 +61,15 @@ impl std::fmt::Debug for Kinds {
     }
 }
 
+/// A client that has connected to an operation.
+#[derive(Debug)]
+pub struct Connection {
+    /// To which of its sockets.
+    pub name: String,
+    /// The way to the client.
+    pub socket: WebSocket,
+}
+
 /// What work is given while it runs.
 #[derive(Debug)]
 pub struct Work {
@@ -69,15 +80,35 @@ pub struct Work {
     /// What was kept of it before it began.
     pub metadata: Metadata,
     pub(super) stop: watch::Receiver<bool>,
+    pub(super) connections: mpsc::UnboundedReceiver<Connection>,
+    /// How long clients may take to connect.
+    pub attach: Duration,
     pub(super) operations: Operations,
 }
 
 impl Work {
+    /// The names of the sockets that clients connect to.
+    pub fn sockets(&self) -> Vec<&str> {
+        let sockets = self.metadata.get("fds").and_then(Value::as_object);
+        sockets.into_iter().flat_map(|sockets| sockets.keys().map(String::as_str)).collect()
+    }
+
+    /// Whether the operation was told to stop.
+    pub fn is_stopped(&self) -> bool {
+        *self.stop.borrow()
+    }
+
     /// Returns when the operation was told to stop.
     pub async fn stopped(&mut self) {
-        // Nobody can tell it to any more only while the server ends.
-        if self.stop.wait_for(|is_told| *is_told).await.is_err() {
-            std::future::pending::<()>().await;
+        stopped(&mut self.stop).await;
+    }
+
+    /// The next client that connects; None when the operation was told to stop, or `limit` is over.
+    pub async fn connection(&mut self, limit: Duration) -> Option<Connection> {
+        tokio::select! {
+            connection = self.connections.recv() => connection,
+            () = stopped(&mut self.stop) => None,
+            () = tokio::time::sleep(limit) => None,
         }
     }
 
@@ -100,6 +131,13 @@ impl Work {
             Ok(Err(refused)) => Err(fault(&refused)),
             Err(Unavailable) => Err(Fault::new(503, Unavailable.to_string())),
         }
+    }
+}
+
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    // Nobody can tell it to any more only while the server ends.
+    if stop.wait_for(|is_told| *is_told).await.is_err() {
+        std::future::pending::<()>().await;
     }
 }
 

@@ -17,6 +17,7 @@ use serde_json::json;
 
 use super::answer::{Answer, Problem, failed, started, sync, sync_later};
 use super::desk::{Operations, json as text};
+use super::kind::Connection;
 use super::peer::Peer;
 use super::query::{Parameters, decode};
 use super::{body, events};
@@ -68,6 +69,9 @@ async fn answer(operations: &Operations, head: &mut Parts, body: Body) -> Answer
     if let ("GET", ["1.0", "events"]) = (head.method.as_str(), segments.as_slice()) {
         return listen(operations, head, &parameters).await;
     }
+    if let ("GET", ["1.0", "operations", id, "websocket"]) = (head.method.as_str(), segments.as_slice()) {
+        return connect(operations, parse(id)?, head, &parameters).await;
+    }
     let body = body::read(body).await?;
     match (head.method.as_str(), segments.as_slice()) {
         ("GET", []) => Ok(sync("[\"/1.0\"]")),
@@ -83,7 +87,7 @@ async fn answer(operations: &Operations, head: &mut Parts, body: Body) -> Answer
             | ["1.0"]
             | ["1.0", "events" | "operations"]
             | ["1.0", "operations", _]
-            | ["1.0", "operations", _, "wait"],
+            | ["1.0", "operations", _, "wait" | "websocket"],
         ) => Err(Problem::not_implemented()),
         _ => Err(Problem::not_found()),
     }
@@ -187,10 +191,35 @@ async fn wait(operations: &Operations, id: OperationId, parameters: &Parameters)
 
 async fn listen(operations: &Operations, head: &mut Parts, parameters: &Parameters) -> Answer {
     let wanted = events::Wanted::parse(parameters)?;
-    let upgrade = WebSocketUpgrade::from_request_parts(head, &())
-        .await
-        .map_err(|rejection| Problem::new(400, rejection.to_string()))?;
+    let upgrade = upgrade(head).await?;
     // Before the answer: what the client does next is heard.
     let frames = operations.listen();
     Ok(upgrade.on_upgrade(move |socket| events::send(socket, frames, wanted)))
+}
+
+async fn connect(
+    operations: &Operations,
+    id: OperationId,
+    head: &mut Parts,
+    parameters: &Parameters,
+) -> Answer {
+    let secret = parameters.get("secret").unwrap_or_default().to_owned();
+    let upgrade = upgrade(head).await;
+    let is_upgrade = upgrade.is_ok();
+    let name = operations.act(move |turn| {
+        // The secret is used up by those alone who can use it.
+        if is_upgrade {
+            turn.registry.connect(id, &secret)
+        } else {
+            turn.registry.get(id).map(|_| String::new())
+        }
+    });
+    let name = name.await??;
+    let operations = operations.clone();
+    Ok(upgrade?.on_upgrade(async move |socket| operations.connected(id, Connection { name, socket })))
+}
+
+async fn upgrade(head: &mut Parts) -> Result<WebSocketUpgrade, Problem> {
+    let upgrade = WebSocketUpgrade::from_request_parts(head, &()).await;
+    upgrade.map_err(|rejection| Problem::new(400, rejection.to_string()))
 }

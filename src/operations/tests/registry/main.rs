@@ -3,7 +3,7 @@
 mod desk;
 mod life;
 
-use charms_reactive_core::operation::{End, Fault, OperationId, Progress, Requestor, Status};
+use charms_reactive_core::operation::{Class, End, Fault, OperationId, Progress, Requestor, Status};
 use charms_reactive_operations::{
     Change, Children, Created, Draft, Effect, Filter, Metadata, Notice, OnConflict, Operation, Query,
     Refused, WaitId,
@@ -154,6 +154,10 @@ fn drafts_that_do_not_go_together_are_refused() {
         Draft { metadata: metadata(json!({"entity_url": 3})), ..task() },
         "Operation metadata field \"entity_url\" must be a string (got a number)",
     );
+    let connect = "Websocket operations must have a Connect hook";
+    check(Draft::new("demo", Class::Websocket, "Demo"), &arguments(connect));
+    let sockets = [("0".to_owned(), "s".to_owned())].into();
+    check(Draft { sockets, ..task() }, &arguments("Only websocket operations can have a Connect hook"));
     let lone = task().requestor_of(None).expect_err("nobody").to_string();
     assert_eq!(lone, arguments("Cannot create user operation: No requestor present in parent operation"));
     let copied = task().requestor_of(Some(&root())).expect("copied");
@@ -223,6 +227,35 @@ fn progress_is_shown_and_can_be_left_out() {
     assert_eq!(desk.shown(id)["metadata"]["unpack_progress"], "25%");
     let operation = desk.registry.get(id).expect("known");
     assert!(desk.registry.render(operation, Children::Counted).without_progress().metadata().is_empty());
+}
+
+#[test]
+fn a_secret_opens_its_socket_once_while_the_operation_runs() {
+    let mut desk = Desk::new();
+    let sockets = || [("0".to_owned(), "s0".to_owned()), ("control".to_owned(), "s1".to_owned())].into();
+    let websocket = || Draft { sockets: sockets(), ..Draft::new("demo", Class::Websocket, "Demo") };
+    let (id, other) = (desk.start(websocket()), desk.start(task()));
+    assert_eq!(desk.shown(id)["metadata"]["fds"], json!({"0": "s0", "control": "s1"}));
+    let mut check = |id, secret: &str, expected: Result<&str, (u16, &str)>| {
+        let found = desk.registry.connect(id, secret).map_err(|error| (error.code(), error.to_string()));
+        assert_eq!(found, expected.map(str::to_owned).map_err(|(code, text)| (code, text.to_owned())));
+    };
+    let wrong = Err((403, "The secret is wrong, or has been used"));
+    check(id, "", wrong);
+    check(id, "s", wrong);
+    check(id, "s1", Ok("control"));
+    check(id, "s1", wrong);
+    check(id, "s0", Ok("0"));
+    check(other, "s0", Err((400, "Only websocket operations can be connected")));
+    let (failed, stopping) = (desk.start(websocket()), desk.start(websocket()));
+    desk.end(failed, End::Failure(Fault::new(504, "too late")));
+    desk.cancel(stopping).expect("told");
+    let mut check = |id, code, text: &str| {
+        let error = desk.registry.connect(id, "s0").expect_err(text);
+        assert_eq!((error.code(), error.to_string().as_str()), (code, text));
+    };
+    check(failed, 504, "Failed connecting to operation: too late");
+    check(stopping, 400, "Only running operations can be connected");
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod desk;
 mod events;
 mod hostile;
 mod kill;
+mod websocket;
 
 use std::time::{Duration, Instant};
 

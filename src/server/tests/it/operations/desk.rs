@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use charms_reactive_core::operation::{OperationId, Requestor};
+use charms_reactive_core::operation::{Class, OperationId, Requestor};
 use charms_reactive_operations::{Change, Draft, Refused};
 use charms_reactive_server::operations::{
     Demo, Kept, Kind as _, Kinds, Memory, Operations, Settings, Store, StoreError, Unavailable,
@@ -68,6 +68,22 @@ fn work_that_panics_has_failed() {
         assert_eq!(told, (&json!("Failure"), &json!("the work panicked"), &json!(500)));
         let next = start(&operations, json!({"duration": 0})).await.expect("kept");
         assert_eq!(end(&operations, next).await["status"], "Success", "others go on");
+    });
+}
+
+#[test]
+fn an_operation_that_nobody_connects_to_has_failed() {
+    let runtime = runtime();
+    let settings = Settings { attach: Duration::from_millis(50), ..Settings::default() };
+    let operations =
+        Operations::start(Box::new(Memory), Kinds::standard(), &settings, runtime.handle().clone())
+            .expect("started");
+    runtime.block_on(async {
+        let draft = Demo.draft(Some(Class::Websocket), Value::Null).expect("a draft");
+        let id = operations.act(move |turn| turn.create(draft)).await.expect("kept").expect("made").id();
+        let ended = end(&operations, id).await;
+        let told = (&ended["status"], &ended["err"]);
+        assert_eq!(told, (&json!("Failure"), &json!("Timed out waiting for websockets to connect")));
     });
 }
 

@@ -51,7 +51,6 @@ fn a_body_that_asks_for_nothing_sensible_is_refused() {
     check("{}", 400, "missing field `kind`");
     check(r#"{"kind": "rm -rf"}"#, 400, "no kind of work `rm -rf`, expected one of: demo");
     check(r#"{"kind": "demo", "class": "x"}"#, 400, "Unknown operation class \"x\"");
-    check(r#"{"kind": "demo", "class": "websocket"}"#, 400, "demo has no class `websocket`");
     check(r#"{"kind": "demo", "id": "x"}"#, 400, "operation id `x` is not valid, expected a UUID");
     check(r#"{"kind": "demo", "on_conflict": "x"}"#, 400, "on_conflict `x` is not valid");
     check(r#"{"kind": "demo", "size": 1}"#, 400, "unknown field `size`");
