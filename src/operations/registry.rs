@@ -1,6 +1,7 @@
 //! All operations: what happens to each, and what follows for others.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::time::Duration;
 
 use charms_reactive_core::operation as core;
@@ -100,6 +101,10 @@ pub struct Query {
     pub project: Option<String>,
     /// And only these.
     pub filter: Filter,
+    /// Older than this one.
+    pub before: Option<OperationId>,
+    /// So many at most, the youngest.
+    pub limit: Option<usize>,
 }
 
 /// All operations.
@@ -296,13 +301,18 @@ impl Registry {
     /// Those of a list, without children, by age.
     ///
     /// Operations of the whole server belong to the project `default`.
-    pub fn list(&self, query: &Query) -> impl Iterator<Item = &Operation> {
-        self.operations.values().filter(|operation| {
+    pub fn list(&self, query: &Query) -> Vec<&Operation> {
+        let before = query.before.map_or(Bound::Unbounded, Bound::Excluded);
+        let older = self.operations.range((Bound::Unbounded, before)).map(|(_, operation)| operation).rev();
+        let wanted = older.filter(|operation| {
             let project = operation.record.project.as_deref().unwrap_or("default");
             !operation.is_child()
                 && query.project.as_ref().is_none_or(|wanted| wanted == project)
                 && query.filter.is_met(operation)
-        })
+        });
+        let mut youngest: Vec<&Operation> = wanted.take(query.limit.unwrap_or(usize::MAX)).collect();
+        youngest.reverse();
+        youngest
     }
 
     /// An operation as clients see it.

@@ -122,7 +122,14 @@ async fn server(peer: &Peer, operations: &Operations) -> Answer {
 async fn list(operations: &Operations, parameters: &Parameters) -> Answer {
     let filter = Filter::parse(parameters.get("filter").unwrap_or_default())
         .map_err(|error| Problem::new(400, error.to_string()))?;
-    let query = Query { project: events::project(parameters)?, filter };
+    let limit = match parameters.get("limit").map(str::parse::<usize>) {
+        None => None,
+        Some(Ok(limit)) => Some(limit),
+        Some(Err(_)) => return Err(Problem::new(400, "limit is not valid, expected a number")),
+    };
+    let before = parameters.get("before").map(OperationId::parse).transpose();
+    let before = before.map_err(|error| Problem::new(400, error.to_string()))?;
+    let query = Query { project: events::project(parameters)?, filter, before, limit };
     let recursion = parameters.recursion();
     let listed = operations.read(move |registry| {
         let mut lists = BTreeMap::<&str, Vec<String>>::new();

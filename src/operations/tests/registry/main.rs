@@ -369,9 +369,12 @@ fn lists_are_by_project_and_filter() {
     let default = desk.start(durable().project("default"));
     let other = desk.start(task().project("other").child(task().project("other")));
     let check = |project: Option<&str>, filter: &str, expected: &[OperationId]| {
-        let query =
-            Query { project: project.map(str::to_owned), filter: Filter::parse(filter).expect(filter) };
-        let found: Vec<OperationId> = desk.registry.list(&query).map(Operation::id).collect();
+        let query = Query {
+            project: project.map(str::to_owned),
+            filter: Filter::parse(filter).expect(filter),
+            ..Query::default()
+        };
+        let found: Vec<OperationId> = desk.registry.list(&query).into_iter().map(Operation::id).collect();
         assert_eq!(found, expected, "{project:?} {filter}");
     };
     check(None, "", &[server, default, other]);
@@ -381,6 +384,20 @@ fn lists_are_by_project_and_filter() {
     check(None, "class eq durable and status ne success", &[default]);
     check(None, "description eq \"demo\" and project eq other", &[other]);
     check(None, &format!("id ne {server} and kind eq demo"), &[default, other]);
+}
+
+#[test]
+fn a_list_is_paged_from_the_youngest_on() {
+    let mut desk = Desk::new();
+    let all: Vec<OperationId> = (0..7).map(|_| desk.start(task())).collect();
+    let page = |before, limit| {
+        let query = Query { before, limit: Some(limit), ..Query::default() };
+        desk.registry.list(&query).into_iter().map(Operation::id).collect::<Vec<_>>()
+    };
+    assert_eq!(page(None, 3), all[4..]);
+    assert_eq!(page(Some(all[4]), 3), all[1..4]);
+    assert_eq!(page(Some(all[1]), 3), all[..1]);
+    assert_eq!(page(Some(all[0]), 3), []);
 }
 
 #[test]

@@ -249,6 +249,13 @@ fn lists_are_by_project_and_filter_over_the_socket() {
     check("all-projects=true&filter=class%20eq%20durable", &[&there]);
     check("filter=status+eq+running+and+kind+eq+demo", &[&here]);
     check("filter=status+eq+success", &[]);
+    check("all-projects=true&limit=1", &[&there]);
+    let before = there.rsplit('/').next().expect("an id");
+    check(&format!("all-projects=true&limit=1&before={before}"), &[&here]);
+    check(&format!("project=foo&before={before}"), &[]);
+    for wrong in ["limit=x", "limit=-1", "before=x"] {
+        assert_eq!(client.get(&format!("/1.0/operations?{wrong}")).0, 400, "{wrong}");
+    }
     let (status, answer) = client.get("/1.0/operations?all-projects=true&project=foo");
     assert_eq!(
         (status, &answer["error"]),
