@@ -1,6 +1,7 @@
 //! The one thread that owns the registry: turns one after another, the store, and the work that runs.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::fs::File;
 use std::io::Read as _;
 use std::sync::Arc;
@@ -78,7 +79,9 @@ impl Turn<'_> {
         for secret in draft.sockets.values_mut().filter(|secret| secret.is_empty()) {
             let mut bytes = [0; 32];
             self.chance.read_exact(&mut bytes).expect(CHANCE);
-            *secret = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            for byte in bytes {
+                write!(secret, "{byte:02x}").expect("a text can be written to");
+            }
         }
         let (mut at, chance) = (self.now, &mut *self.chance);
         let new_id = || {
@@ -99,7 +102,7 @@ enum Message {
     Act(Box<dyn FnOnce(Turn<'_>) -> Afterwards + Send>),
     Wait { id: OperationId, reply: oneshot::Sender<Result<Waited, Refused>>, operations: Operations },
     Ended(OperationId, End),
-    Connected(OperationId, Connection),
+    Connected(OperationId, Box<Connection>),
 }
 
 enum Waited {
@@ -250,7 +253,7 @@ impl Operations {
 
     /// Hands a client to the work of an operation.
     pub(super) fn connected(&self, id: OperationId, connection: Connection) {
-        self.send(Message::Connected(id, connection));
+        self.send(Message::Connected(id, Box::new(connection)));
     }
 
     /// Everything that is told from now on, in order.
@@ -359,7 +362,7 @@ impl Desk {
             Message::Connected(id, connection) => {
                 // Work that is over, or wants nobody, drops the connection.
                 if let Some(running) = self.running.get(&id) {
-                    drop(running.connections.send(connection));
+                    drop(running.connections.send(*connection));
                 }
                 None
             }
