@@ -47,6 +47,10 @@ pub struct Draft {
     pub may_cancel: bool,
     /// The sockets that clients connect to, with the secret of each; of the class websocket alone.
     pub sockets: Sockets,
+    /// Of a child: it starts when all children of the stages before have succeeded.
+    pub stage: u32,
+    /// Of a child: it starts also when they have not, and cannot be cancelled before.
+    pub must_run: bool,
     /// What it consists of; then it has no work of its own.
     pub children: Vec<Draft>,
 }
@@ -69,6 +73,8 @@ impl Draft {
             on_conflict: OnConflict::Fail,
             may_cancel: true,
             sockets: Sockets::new(),
+            stage: 0,
+            must_run: false,
             children: Vec::new(),
         }
     }
@@ -110,6 +116,13 @@ impl Draft {
 
     /// Whether its parts go together.
     pub(crate) fn check(&self) -> Result<(), Refused> {
+        if self.stage > 0 || self.must_run {
+            return Err(Refused::Arguments("Only child operations have stages".to_owned()));
+        }
+        self.check_parts()
+    }
+
+    fn check_parts(&self) -> Result<(), Refused> {
         let wrong = |text: String| Err(Refused::Arguments(text));
         if !self.children.is_empty() && !self.class.is_family() {
             return wrong(format!("Operations of class \"{}\" cannot have children", self.class.as_str()));
@@ -136,7 +149,17 @@ impl Draft {
                     "Child operations cannot have a different project to the parent operation".to_owned(),
                 );
             }
-            child.check()?;
+            child.check_parts()?;
+        }
+        let mut stages: Vec<(u32, &str)> =
+            self.children.iter().map(|child| (child.stage, child.kind.as_str())).collect();
+        stages.sort_unstable();
+        stages.dedup();
+        if !stages.iter().map(|(stage, _)| *stage).is_sorted_by(|left, right| left < right) {
+            return wrong("All children in a stage must have the same operation type".to_owned());
+        }
+        if !stages.iter().zip(0..).all(|((stage, _), wanted)| *stage == wanted) {
+            return wrong("Child operation stages must be consecutive, starting at 0".to_owned());
         }
         if let Some(url) = &self.entity_url
             && !url.starts_with('/')

@@ -51,6 +51,10 @@ pub struct Record {
     pub reference: Option<String>,
     /// Whether it can be cancelled.
     pub may_cancel: bool,
+    /// Of a child: when its turn comes.
+    pub stage: u32,
+    /// Of a child: whether its turn comes whatever became of those before.
+    pub must_run: bool,
 }
 
 /// One operation, as it is now.
@@ -91,6 +95,11 @@ impl Operation {
     /// Whether it is a part of another.
     pub fn is_child(&self) -> bool {
         self.record.parent.is_some()
+    }
+
+    /// Whether it waits for its turn, and cannot be kept from it.
+    pub(crate) fn will_run(&self) -> bool {
+        self.record.must_run && self.status() == Status::Pending
     }
 
     /// What it consists of.

@@ -129,6 +129,8 @@ pub struct Registry {
     dropped: BTreeSet<OperationId>,
     effects: Vec<Effect>,
     is_shutting_down: bool,
+    /// Stages are looked at once at a time, and not before everything is there.
+    is_gathering: bool,
 }
 
 impl Registry {
@@ -153,6 +155,7 @@ impl Registry {
             dropped: BTreeSet::new(),
             effects: Vec::new(),
             is_shutting_down: false,
+            is_gathering: true,
         };
         let links: Vec<_> = records.iter().filter_map(|record| Some((record.parent?, record.id))).collect();
         for record in records {
@@ -165,13 +168,20 @@ impl Registry {
         }
         let all: Vec<OperationId> = registry.operations.keys().copied().collect();
         for id in all {
-            let record = &registry.operations[&id].record;
-            if record.is_parent {
-                registry.gather(id, now);
-            } else if !record.life.status.is_final() {
+            if !registry.operations[&id].record.is_parent {
                 let event = Event::Interrupt(interruption.to_owned());
                 registry.step(id, event, now).expect("every status can be interrupted");
             }
+        }
+        registry.is_gathering = false;
+        let parents: Vec<OperationId> = registry
+            .operations
+            .values()
+            .filter(|operation| operation.record.is_parent)
+            .map(Operation::id)
+            .collect();
+        for id in parents {
+            registry.gather(id, now);
         }
         registry.prune(now);
         registry
@@ -230,7 +240,11 @@ impl Registry {
         }
         let family = [id].into_iter().chain(self.operations[&id].children.clone());
         for id in family.collect::<Vec<_>>() {
-            self.step(id, Event::Start, now)?;
+            if self.operations[&id].record.stage == 0 {
+                self.step(id, Event::Start, now)?;
+            } else {
+                self.tell(id);
+            }
         }
         Ok(Created::Started(id))
     }
@@ -266,6 +280,8 @@ impl Registry {
             requestor: draft.requestor,
             reference: draft.reference,
             may_cancel: draft.may_cancel,
+            stage: draft.stage,
+            must_run: draft.must_run,
         });
         self.unstored.insert(id, true);
         if let Some(operation) = self.operations.get_mut(&id) {
@@ -391,7 +407,8 @@ impl Registry {
         now: Moment,
     ) -> Result<(), Refused> {
         let operation = self.get(id)?;
-        if !operation.record.may_cancel && !operation.is_finished() {
+        let is_fixed = !operation.record.may_cancel || operation.will_run();
+        if is_fixed && !operation.is_finished() {
             return Err(Refused::NotCancellable);
         }
         let was_running = operation.is_running();
@@ -456,7 +473,8 @@ impl Registry {
         self.is_shutting_down = true;
         for id in self.unfinished_work() {
             let event = Event::Cancel("cancelled: charmd is shutting down".to_owned());
-            self.step(id, event, now).expect("it has not ended");
+            // A child may have ended with one before it.
+            let _ = self.step(id, event, now);
         }
     }
 
@@ -544,7 +562,8 @@ impl Registry {
             core::Effect::Run if is_parent => {}
             core::Effect::Run => self.effects.push(Effect::Run(id)),
             core::Effect::Stop if is_parent => {
-                for child in children {
+                let children = children.into_iter().filter(|id| !self.operations[id].will_run());
+                for child in children.collect::<Vec<_>>() {
                     let event = Event::Cancel(cancel.clone().unwrap_or_default());
                     // One that is over stays as it is.
                     let _ = self.step(child, event, now);
@@ -576,19 +595,46 @@ impl Registry {
         }
     }
 
-    /// Ends a parent whose last child has ended.
+    /// Ends a parent whose last child has ended, and begins the next stage where one is over.
     fn gather(&mut self, id: OperationId, now: Moment) {
-        let Some(parent) = self.operations.get(&id).filter(|parent| !parent.is_finished()) else { return };
-        let lives: Vec<&Life> = parent
-            .children
-            .iter()
-            .filter_map(|id| self.operations.get(id))
-            .map(|child| &child.record.life)
-            .collect();
-        if lives.iter().any(|life| !life.status.is_final()) || parent.status() == Status::Pending {
+        if std::mem::replace(&mut self.is_gathering, true) {
             return;
         }
-        let end = together(lives.into_iter().map(|life| (life.status, life.fault.as_ref())));
-        self.step(id, Event::End(end), now).expect("it has not ended, and has children that worked");
+        while self.gather_stage(id, now) {}
+        self.is_gathering = false;
+        let Some(parent) = self.operations.get(&id).filter(|parent| !parent.is_finished()) else { return };
+        let lives = || {
+            parent.children.iter().filter_map(|id| self.operations.get(id)).map(|child| &child.record.life)
+        };
+        if lives().all(|life| life.status.is_final()) {
+            let end = together(lives().map(|life| (life.status, life.fault.as_ref())));
+            self.step(id, Event::End(end), now).expect("it has not ended, and has children that worked");
+        }
+    }
+
+    /// Begins the next stage of a parent where one is over; whether there was one to begin.
+    fn gather_stage(&mut self, id: OperationId, now: Moment) -> bool {
+        let Some(parent) = self.operations.get(&id) else { return false };
+        let children = || parent.children.iter().filter_map(|id| self.operations.get(id));
+        if children().any(|child| matches!(child.status(), Status::Running | Status::Cancelling)) {
+            return false;
+        }
+        let waiting = || children().filter(|child| child.status() == Status::Pending);
+        let Some(stage) = waiting().map(|child| child.record.stage).min() else { return false };
+        let is_wrong = parent.status() != Status::Running
+            || children().any(|child| matches!(child.status(), Status::Failure | Status::Cancelled));
+        let due: Vec<(OperationId, bool)> = waiting()
+            .filter(|child| child.record.stage == stage)
+            .map(|child| (child.id(), is_wrong && !child.record.must_run))
+            .collect();
+        for (id, is_cancelled) in due {
+            let event = if is_cancelled {
+                Event::Cancel("cancelled: an earlier child operation did not succeed".to_owned())
+            } else {
+                Event::Start
+            };
+            self.step(id, event, now).expect("its turn has not come yet");
+        }
+        true
     }
 }

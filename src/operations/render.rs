@@ -55,7 +55,7 @@ impl<'a> Rendered<'a> {
             status_code: record.life.status.code(),
             resources: record.resources.iter().map(|(kind, urls)| (kind.as_str(), urls.as_slice())).collect(),
             metadata: shown(&record.metadata),
-            may_cancel: record.may_cancel && !operation.is_finished(),
+            may_cancel: record.may_cancel && !operation.is_finished() && !operation.will_run(),
             err: fault.map_or("", |fault| &fault.text),
             err_code: fault.map_or(0, |fault| fault.code),
             child_count: operation.children.len(),

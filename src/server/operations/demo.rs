@@ -31,6 +31,10 @@ struct Inputs {
     error: String,
     /// Whether it does not listen when it is told to stop.
     stubborn: bool,
+    /// Of a child: when its turn comes.
+    stage: u32,
+    /// Of a child: whether its turn comes whatever became of those before.
+    must_run: bool,
     /// What it consists of.
     children: Vec<Value>,
 }
@@ -52,6 +56,8 @@ impl Default for Inputs {
             outcome: Outcome::Success,
             error: "failed as it was told".to_owned(),
             stubborn: false,
+            stage: 0,
+            must_run: false,
             children: Vec::new(),
         }
     }
@@ -92,9 +98,10 @@ impl Kind for Demo {
 
     fn draft(&self, class: Option<Class>, inputs: Value) -> Result<Draft, String> {
         let class = class.unwrap_or(Class::Task);
-        let children = Inputs::parse(&inputs)?.children;
+        let Inputs { children, stage, must_run, .. } = Inputs::parse(&inputs)?;
         let mut draft = Draft::new(self.name(), class, "Demonstration");
         draft.inputs = inputs;
+        (draft.stage, draft.must_run) = (stage, must_run);
         if class == Class::Websocket {
             draft.sockets.insert("0".to_owned(), String::new());
         }

@@ -431,6 +431,9 @@ impl Desk {
 
     fn run_work(&mut self, id: OperationId) {
         let Ok(operation) = self.registry.get(id) else { return };
+        if operation.is_finished() {
+            return;
+        }
         let record = operation.record();
         let Some(kind) = self.operations.kinds.get(&record.kind) else {
             let text = format!("there is no kind of work `{}` any more", record.kind);

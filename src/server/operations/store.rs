@@ -185,11 +185,13 @@ fn read(row: &Row<'_>) -> Result<Record, Unreadable> {
         requestor: optional("requestor")?.map(|json| serde_json::from_str(&json)).transpose()?,
         reference: optional("reference")?,
         may_cancel: row.get("may_cancel")?,
+        stage: row.get("stage")?,
+        must_run: row.get("must_run")?,
     })
 }
 
 const PUT: &str = "INSERT OR REPLACE INTO operation
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)";
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)";
 
 fn write(put: &mut Statement<'_>, record: &Record) -> Result<(), rusqlite::Error> {
     let fault = record.life.fault.as_ref();
@@ -213,6 +215,8 @@ fn write(put: &mut Statement<'_>, record: &Record) -> Result<(), rusqlite::Error
         record.requestor.as_ref().map(json),
         record.reference,
         record.may_cancel,
+        record.stage,
+        record.must_run,
     ])?;
     Ok(())
 }

@@ -3,11 +3,17 @@
 use std::collections::BTreeMap;
 
 use charms_reactive_core::operation::{End, Fault, OperationId, Status};
-use charms_reactive_operations::{Effect, Notice, OnConflict, Operation, WaitId};
+use charms_reactive_operations::{Draft, Effect, Notice, OnConflict, Operation, WaitId};
 use proptest::prelude::*;
 use serde_json::json;
 
 use crate::desk::{Desk, durable, metadata, task, token};
+
+/// A parent with three stages.
+fn staged(draft: &Draft) -> Draft {
+    let child = |stage, must_run| Draft { stage, must_run, ..draft.clone() };
+    draft.clone().child(child(0, false)).child(child(1, false)).child(child(0, false)).child(child(2, true))
+}
 
 /// One call of a random life; the number chooses the operation.
 #[derive(Clone, Debug)]
@@ -24,7 +30,7 @@ enum Call {
 
 fn calls() -> impl Strategy<Value = Vec<Call>> {
     let call = prop_oneof![
-        4 => (0..6_u8, 0..4_u8).prop_map(|(class, reference)| Call::Create(class, reference)),
+        4 => (0..8_u8, 0..4_u8).prop_map(|(class, reference)| Call::Create(class, reference)),
         4 => (0..20_usize, 0..3_u8).prop_map(|(which, end)| Call::End(which, end)),
         2 => (0..20_usize).prop_map(Call::Cancel),
         2 => (0..20_usize).prop_map(Call::Wait),
@@ -57,6 +63,8 @@ proptest! {
                         2 => durable(),
                         3 => token(),
                         4 => task().child(durable()).child(task()),
+                        6 => staged(&task()),
+                        7 => staged(&durable()),
                         _ => durable().child(durable()),
                     };
                     let name = format!("r{reference}");

@@ -130,6 +130,67 @@ fn to_cancel_a_parent_cancels_its_children_first() {
     assert_eq!(desk.shown(parent)["err"], "cancelled by root: enough");
 }
 
+fn staged(stage: u32) -> Draft {
+    Draft { stage, ..task() }
+}
+
+#[test]
+fn a_stage_starts_when_those_before_have_succeeded() {
+    use Status::{Cancelled, Failure, Pending, Running, Success};
+
+    let mut desk = Desk::new();
+    let parent = desk.start(task().child(staged(1)).child(staged(0)).child(staged(0)).child(staged(2)));
+    let children = desk.registry.get(parent).expect("known").children().to_vec();
+    let statuses = |desk: &Desk| children.iter().map(|id| desk.status(*id)).collect::<Vec<_>>();
+    assert_eq!(statuses(&desk), [Pending, Running, Running, Pending]);
+    desk.end(children[1], End::Success);
+    assert_eq!(statuses(&desk), [Pending, Success, Running, Pending]);
+    desk.commit();
+    desk.end(children[2], End::Success);
+    assert!(desk.commit().contains(&Effect::Run(children[0])));
+    assert_eq!(statuses(&desk), [Running, Success, Success, Pending]);
+    desk.end(children[0], End::Failure(Fault::new(500, "x")));
+    assert_eq!(statuses(&desk), [Failure, Success, Success, Cancelled]);
+    assert_eq!(desk.shown(children[3])["err"], "cancelled: an earlier child operation did not succeed");
+    assert_eq!(desk.status(parent), Failure);
+}
+
+#[test]
+fn what_must_run_runs_whatever_became_of_the_rest() {
+    let mut desk = Desk::new();
+    let last = Draft { must_run: true, ..staged(2) };
+    let parent = desk.start(task().child(staged(0)).child(staged(1)).child(last));
+    let children = desk.registry.get(parent).expect("known").children().to_vec();
+    assert_eq!(desk.cancel(children[2]).expect_err("it must run"), Refused::NotCancellable);
+    assert_eq!(desk.shown(children[2])["may_cancel"], false);
+    desk.cancel(parent).expect("told");
+    desk.commit();
+    desk.end(children[0], End::Cancelled(None));
+    let statuses: Vec<Status> = children.iter().map(|id| desk.status(*id)).collect();
+    assert_eq!(statuses, [Status::Cancelled, Status::Cancelled, Status::Running]);
+    assert!(desk.commit().contains(&Effect::Run(children[2])));
+    assert_eq!(desk.status(parent), Status::Cancelling);
+    desk.end(children[2], End::Success);
+    assert_eq!(desk.status(parent), Status::Cancelled);
+}
+
+#[test]
+fn a_durable_stage_goes_on_after_a_restart() {
+    let mut desk = Desk::new();
+    let parent = desk.start(durable().child(durable()).child(Draft { stage: 1, ..durable() }));
+    let children = desk.registry.get(parent).expect("known").children().to_vec();
+    desk.commit();
+    let mut desk = desk.restart();
+    let run: Vec<Effect> =
+        desk.commit().into_iter().filter(|effect| matches!(effect, Effect::Run(_))).collect();
+    assert_eq!(run, [Effect::Run(children[0])]);
+    assert_eq!(desk.status(children[1]), Status::Pending);
+    desk.end(children[0], End::Success);
+    assert!(desk.commit().contains(&Effect::Run(children[1])));
+    desk.end(children[1], End::Success);
+    assert_eq!(desk.status(parent), Status::Success);
+}
+
 #[test]
 fn drafts_that_do_not_go_together_are_refused() {
     let check = |draft: Draft, expected: &str| {
@@ -158,6 +219,12 @@ fn drafts_that_do_not_go_together_are_refused() {
     check(Draft::new("demo", Class::Websocket, "Demo"), &arguments(connect));
     let sockets = [("0".to_owned(), "s".to_owned())].into();
     check(Draft { sockets, ..task() }, &arguments("Only websocket operations can have a Connect hook"));
+    let gap = "Child operation stages must be consecutive, starting at 0";
+    check(task().child(staged(0)).child(staged(2)), &arguments(gap));
+    check(task().child(staged(1)), &arguments(gap));
+    let mixed = task().child(task()).child(Draft { kind: "other".into(), ..task() });
+    check(mixed, &arguments("All children in a stage must have the same operation type"));
+    check(staged(1), &arguments("Only child operations have stages"));
     let lone = task().requestor_of(None).expect_err("nobody").to_string();
     assert_eq!(lone, arguments("Cannot create user operation: No requestor present in parent operation"));
     let copied = task().requestor_of(Some(&root())).expect("copied");
@@ -398,6 +465,18 @@ fn a_list_is_paged_from_the_youngest_on() {
     assert_eq!(page(Some(all[4]), 3), all[1..4]);
     assert_eq!(page(Some(all[1]), 3), all[..1]);
     assert_eq!(page(Some(all[0]), 3), []);
+}
+
+#[test]
+fn a_shutdown_ends_all_stages() {
+    let mut desk = Desk::new();
+    let last = Draft { must_run: true, ..staged(2) };
+    let parent = desk.start(task().child(staged(0)).child(staged(1)).child(last));
+    let children = desk.registry.get(parent).expect("known").children().to_vec();
+    desk.registry.shut_down(desk.now());
+    assert_eq!(desk.registry.unfinished_work(), children[..1]);
+    desk.end(children[0], End::Cancelled(None));
+    assert_eq!(desk.status(parent), Status::Cancelled);
 }
 
 #[test]

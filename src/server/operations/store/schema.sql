@@ -18,5 +18,7 @@ CREATE TABLE operation (
     inputs TEXT NOT NULL,
     requestor TEXT,
     reference TEXT,
-    may_cancel INTEGER NOT NULL
+    may_cancel INTEGER NOT NULL,
+    stage INTEGER NOT NULL,
+    must_run INTEGER NOT NULL
 ) WITHOUT ROWID;

@@ -101,6 +101,23 @@ fn children_are_shown_with_their_parent_and_alone() {
 }
 
 #[test]
+fn stages_run_one_after_another() {
+    let (_folder, client) = Client::start();
+    let children = json!([
+        {"duration": 0.1}, {"duration": 0.1, "stage": 1, "outcome": "failure"},
+        {"duration": 0, "stage": 2}, {"duration": 0, "stage": 3, "must_run": true},
+    ]);
+    let id = client.start_demo(&json!({ "children": children }));
+    let (_, shown) = client.get(&format!("/1.0/operations/{id}?recursion=1"));
+    assert_eq!(shown["metadata"]["children"][1]["status_code"], 105, "its turn has not come");
+    client.get(&format!("/1.0/operations/{id}/wait"));
+    let (_, shown) = client.get(&format!("/1.0/operations/{id}?recursion=1"));
+    let children = shown["metadata"]["children"].as_array().expect("a list");
+    let statuses: Vec<&str> = children.iter().filter_map(|child| child["status"].as_str()).collect();
+    assert_eq!(statuses, ["Success", "Failure", "Cancelled", "Success"]);
+}
+
+#[test]
 fn a_wait_has_a_limit_and_answers_in_one_form() {
     let (_folder, client) = Client::start();
     let id = client.start_demo(&json!({"duration": 30}));
