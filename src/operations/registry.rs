@@ -1,13 +1,15 @@
 //! All operations: what happens to each, and what follows for others.
 
+mod family;
+mod kept;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::time::Duration;
 
 use charms_reactive_core::operation as core;
-use charms_reactive_core::operation::{End, Event, Life, OperationId, Progress, Requestor, Status, together};
+use charms_reactive_core::operation::{End, Event, Life, OperationId, Progress, Requestor};
 use charms_reactive_core::waiter::Moment;
-
 use serde_json::Value;
 
 use crate::draft::{Draft, OnConflict};
@@ -489,50 +491,6 @@ impl Registry {
         self.operations.values().filter(is_waited_for).map(Operation::id).collect()
     }
 
-    /// What has to be kept before effects are taken.
-    pub fn changes(&self) -> Vec<Change> {
-        let put = self.unstored.keys().filter_map(|id| self.operations.get(id));
-        let put = put.map(|operation| Change::Put(Box::new(operation.record.clone())));
-        put.chain(self.dropped.iter().map(|id| Change::Drop(*id))).collect()
-    }
-
-    /// What [`Registry::changes`] said is kept.
-    pub fn stored(&mut self) {
-        self.unstored.clear();
-        self.dropped.clear();
-    }
-
-    /// What [`Registry::changes`] said could not be kept: what is new has never been, the rest is to be kept
-    /// later.
-    pub fn not_stored(&mut self) {
-        let new: Vec<OperationId> =
-            self.unstored.iter().filter(|(_, is_new)| **is_new).map(|(id, _)| *id).collect();
-        for id in new {
-            self.unstored.remove(&id);
-            self.ended.retain(|(_, ended)| *ended != id);
-            self.holders.retain(|_, holder| *holder != id);
-            self.operations.remove(&id);
-        }
-        // Of each operation the last word is enough, so that they do not become many.
-        let mut told = BTreeSet::new();
-        let operations = &self.operations;
-        let mut kept: Vec<Effect> = std::mem::take(&mut self.effects)
-            .into_iter()
-            .rev()
-            .filter(|effect| match effect {
-                Effect::Run(id)
-                | Effect::Stop(id)
-                | Effect::Wake(_, id)
-                | Effect::Tell(Notice::Cancelled { id, .. }) => operations.contains_key(id),
-                Effect::Tell(Notice::Operation(operation)) => {
-                    operations.contains_key(&operation.id()) && told.insert(operation.id())
-                }
-            })
-            .collect();
-        kept.reverse();
-        self.effects = kept;
-    }
-
     /// What follows from the calls so far, in their order.
     pub fn take_effects(&mut self) -> Vec<Effect> {
         std::mem::take(&mut self.effects)
@@ -593,48 +551,5 @@ impl Registry {
         if let Some(parent) = parent {
             self.gather(parent, now);
         }
-    }
-
-    /// Ends a parent whose last child has ended, and begins the next stage where one is over.
-    fn gather(&mut self, id: OperationId, now: Moment) {
-        if std::mem::replace(&mut self.is_gathering, true) {
-            return;
-        }
-        while self.gather_stage(id, now) {}
-        self.is_gathering = false;
-        let Some(parent) = self.operations.get(&id).filter(|parent| !parent.is_finished()) else { return };
-        let lives = || {
-            parent.children.iter().filter_map(|id| self.operations.get(id)).map(|child| &child.record.life)
-        };
-        if lives().all(|life| life.status.is_final()) {
-            let end = together(lives().map(|life| (life.status, life.fault.as_ref())));
-            self.step(id, Event::End(end), now).expect("it has not ended, and has children that worked");
-        }
-    }
-
-    /// Begins the next stage of a parent where one is over; whether there was one to begin.
-    fn gather_stage(&mut self, id: OperationId, now: Moment) -> bool {
-        let Some(parent) = self.operations.get(&id) else { return false };
-        let children = || parent.children.iter().filter_map(|id| self.operations.get(id));
-        if children().any(|child| matches!(child.status(), Status::Running | Status::Cancelling)) {
-            return false;
-        }
-        let waiting = || children().filter(|child| child.status() == Status::Pending);
-        let Some(stage) = waiting().map(|child| child.record.stage).min() else { return false };
-        let is_wrong = parent.status() != Status::Running
-            || children().any(|child| matches!(child.status(), Status::Failure | Status::Cancelled));
-        let due: Vec<(OperationId, bool)> = waiting()
-            .filter(|child| child.record.stage == stage)
-            .map(|child| (child.id(), is_wrong && !child.record.must_run))
-            .collect();
-        for (id, is_cancelled) in due {
-            let event = if is_cancelled {
-                Event::Cancel("cancelled: an earlier child operation did not succeed".to_owned())
-            } else {
-                Event::Start
-            };
-            self.step(id, event, now).expect("its turn has not come yet");
-        }
-        true
     }
 }
