@@ -10,6 +10,8 @@
 //!   store          changes of many calls in one transaction, durable before any of them is answered
 //! ```
 //!
+//! [`operations`] is another service beside it, with a desk and a store of its own, on the same socket.
+//!
 //! The service is plain code without clock, thread and file: [`runtimeconfig::Service`].  The keeper gives
 //! it the time and writes down what it says.
 

@@ -23,6 +23,8 @@ const PING: Duration = Duration::from_secs(10);
 const SILENCE_MAX: u32 = 2;
 /// How long a frame may take to be sent.
 const SEND_MAX: Duration = Duration::from_secs(5);
+/// How long the name of a project may be.
+const PROJECT_BYTES_MAX: usize = 63;
 /// What can be listened to. Nothing is logged here, but clients ask for it.
 const TYPES: [&str; 3] = ["operation", "lifecycle", "logging"];
 
@@ -97,7 +99,15 @@ pub(super) fn project(parameters: &Parameters) -> Result<Option<String>, Problem
     match (parameters.is_true("all-projects"), parameters.get("project")) {
         (true, Some(_)) => Err(Problem::new(400, "Cannot specify a project when requesting all projects")),
         (true, None) => Ok(None),
-        (false, project) => Ok(Some(project.unwrap_or("default").to_owned())),
+        (false, None) => Ok(Some("default".to_owned())),
+        (false, Some(project)) => {
+            if project.len() > PROJECT_BYTES_MAX || project.contains(char::is_control) {
+                let text =
+                    format!("project is not valid, expected a name of up to {PROJECT_BYTES_MAX} bytes");
+                return Err(Problem::new(400, text));
+            }
+            Ok(Some(project.to_owned()))
+        }
     }
 }
 

@@ -149,8 +149,8 @@ async fn list(operations: &Operations, parameters: &Parameters) -> Answer {
 }
 
 async fn start(operations: &Operations, parameters: &Parameters, peer: &Peer, body: &[u8]) -> Answer {
-    let project = parameters.get("project").unwrap_or("default");
-    let draft = body::draft(body, operations.kinds(), project)?.requestor(peer.requestor());
+    let project = events::project(parameters)?.unwrap_or_else(|| "default".to_owned());
+    let draft = body::draft(body, operations.kinds(), &project)?.requestor(peer.requestor());
     let created = operations.act(move |turn| {
         let id = turn.create(draft).map(Created::id)?;
         Ok::<_, Problem>((id, super::desk::shown(turn.registry, turn.registry.get(id)?)))

@@ -91,6 +91,10 @@ fn parameters_that_make_no_sense_are_refused() {
         "filter `kind eq x'; DROP TABLE operation;--` is not valid: expected `and` and a condition at `DROP`",
     );
     check("/1.0/events?type=secrets", "\"secrets\" is not a supported event type");
+    let long = format!("/1.0/operations?project={}", "x".repeat(64));
+    check(&long, "project is not valid, expected a name of up to 63 bytes");
+    let (head, _) = client.ask("POST", &long, r#"{"kind": "demo"}"#);
+    assert!(head.starts_with("HTTP/1.1 400 "), "{head}");
     let (status, _) = client.get("/1.0/events");
     assert_eq!(status, 400, "it is a websocket");
 }
