@@ -294,6 +294,16 @@ fn progress_is_shown_and_can_be_left_out() {
     assert_eq!(desk.shown(id)["metadata"]["unpack_progress"], "25%");
     let operation = desk.registry.get(id).expect("known");
     assert!(desk.registry.render(operation, Children::Counted).without_progress().metadata().is_empty());
+    let parent = desk.start(task().child(task()).child(task()));
+    let children = desk.registry.get(parent).expect("known").children().to_vec();
+    desk.registry.progress(children[1], &progress, desk.now()).expect("said");
+    let operation = desk.registry.get(parent).expect("known");
+    let whole = desk.registry.render(operation, Children::Whole).without_progress();
+    let whole = serde_json::to_value(whole).expect("JSON");
+    let shown = |place: usize| (&whole["children"][place]["id"], &whole["children"][place]["metadata"]);
+    let ids: Vec<_> = children.iter().map(|id| json!(id)).collect();
+    assert!(ids.is_sorted_by_key(ToString::to_string));
+    assert_eq!([shown(0), shown(1)], [(&ids[0], &json!({})), (&ids[1], &json!({}))]);
 }
 
 #[test]
