@@ -15,6 +15,7 @@ pub mod hook;
 pub mod json;
 pub mod metadata;
 pub mod name;
+pub mod operation;
 pub mod status;
 pub mod waiter;
 

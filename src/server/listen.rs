@@ -22,6 +22,7 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::time::Instant;
 
 use crate::keeper::{Keeper, Reply};
+use crate::operations::{self, Operations, Peer};
 use crate::runtimeconfig::{ApiError, Call, Code, Incoming, Presentation, discovery, openapi};
 use quota::Count;
 pub use quota::Quotas;
@@ -49,6 +50,8 @@ pub struct Server {
     /// Whom it is on TCP.
     identity: Option<Identity>,
     quota: Option<Arc<Mutex<Count>>>,
+    /// What is served on unix sockets beside it.
+    operations: Option<Operations>,
 }
 
 /// A secret that clients have to say.
@@ -106,7 +109,7 @@ pub enum ListenError {
 impl Server {
     /// A server whose watches wait for so long, less than a minute.
     pub fn new(keeper: Keeper, watch_limit: Duration) -> Self {
-        Self { keeper, watch_limit, token: None, identity: None, quota: None }
+        Self { keeper, watch_limit, token: None, identity: None, quota: None, operations: None }
     }
 
     /// The same, for clients that say a token.
@@ -127,6 +130,12 @@ impl Server {
         Self { quota: quotas.map(|quotas| Arc::new(Mutex::new(Count::new(quotas)))), ..self }
     }
 
+    /// The same, with operations on unix sockets.
+    #[must_use]
+    pub fn operations(self, operations: Operations) -> Self {
+        Self { operations: Some(operations), ..self }
+    }
+
     /// Serves a unix socket that its owner and group can use; one that a dead server left is replaced.
     pub async fn serve_unix(self, path: &Path) -> Result<(), ListenError> {
         if path.exists() {
@@ -138,7 +147,9 @@ impl Server {
         let listener = UnixListener::bind(path)?;
         std::fs::set_permissions(path, Permissions::from_mode(0o660))?;
         log::info!("listening on {}", path.display());
-        Ok(axum::serve(listener, self.router()).await?)
+        let operations = self.operations.clone().map(operations::router);
+        let router = self.router().merge(operations.unwrap_or_default());
+        Ok(axum::serve(listener, router.into_make_service_with_connect_info::<Peer>()).await?)
     }
 
     /// Serves TCP, with TLS where there is an identity; beyond this machine, only with that and a token.

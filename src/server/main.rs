@@ -5,13 +5,18 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use charms_reactive_server::keeper::Keeper;
 use charms_reactive_server::listen::{Identity, ListenError, Quotas, Server, TlsError, Token, WATCH_LIMIT};
+use charms_reactive_server::operations::{self, Kinds, Operations, Settings};
 use charms_reactive_server::runtimeconfig::{Endpoint, Etcd, EtcdTls, Memory, Sqlite, Store, StoreError};
 use clap::{Parser, Subcommand};
 
-/// The daemon of a unit: serves waiters to its programs.
+/// How long work that was told to stop may take when the program ends.
+const SHUTDOWN_MAX: Duration = Duration::from_secs(5);
+
+/// The daemon of a unit: serves waiters and operations to its programs.
 #[derive(Parser)]
 #[command(version, about)]
 struct Arguments {
@@ -21,7 +26,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Serves Google's Runtime Configurator, v1beta1.
+    /// Serves Google's Runtime Configurator, v1beta1, and on the socket LXD's operations.
     Serve {
         #[command(flatten)]
         store: StoreArguments,
@@ -59,9 +64,9 @@ struct StoreArguments {
     /// Where everything is kept; without it, nothing survives the end of the server.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Members of an etcd in which everything is kept, for example `http://127.0.0.1:2379`; servers on one
-    /// etcd are one.
-    #[arg(long, value_name = "URL", value_delimiter = ',', conflicts_with = "data")]
+    /// Members of an etcd, for example `http://127.0.0.1:2379`, in which configs, variables and waiters are kept;
+    /// servers on one etcd are one. Operations are each server's own, in its directory.
+    #[arg(long, value_name = "URL", value_delimiter = ',')]
     etcd: Vec<Endpoint>,
     /// What the names of all keys in etcd begin with.
     #[arg(long, value_name = "TEXT", default_value = "/charmd/", requires = "etcd")]
@@ -82,9 +87,16 @@ impl StoreArguments {
         let Self { data, etcd, etcd_prefix, etcd_ca, etcd_cert, etcd_key } = self;
         let tls = etcd_ca.map(|authorities| EtcdTls { authorities, own: etcd_cert.zip(etcd_key) });
         Ok(match data {
+            _ if !etcd.is_empty() => Box::new(Etcd::new(etcd, &etcd_prefix, tls.as_ref())?),
             Some(directory) => Box::new(Sqlite::open(&directory)?),
-            None if etcd.is_empty() => Box::new(Memory),
-            None => Box::new(Etcd::new(etcd, &etcd_prefix, tls.as_ref())?),
+            None => Box::new(Memory),
+        })
+    }
+
+    fn open_operations(&self) -> Result<Box<dyn operations::Store>, operations::StoreError> {
+        Ok(match &self.data {
+            Some(directory) => Box::new(operations::Sqlite::open(directory)?),
+            None => Box::new(operations::Memory),
         })
     }
 }
@@ -93,6 +105,8 @@ impl StoreArguments {
 enum ServeError {
     #[error("cannot keep data")]
     Store(#[from] StoreError),
+    #[error("cannot keep operations")]
+    Operations(#[from] operations::StoreError),
     #[error("cannot serve")]
     Listen(#[from] ListenError),
     #[error("cannot read a token from `{0}`, expected a file with one line")]
@@ -124,8 +138,12 @@ fn serve(
     token_file: Option<&Path>,
     guard: &Guard,
 ) -> Result<(), ServeError> {
+    let kept = store.open_operations()?;
     let (keeper, _thread) = Keeper::start(store.open()?)?;
-    let server = Server::new(keeper, WATCH_LIMIT).quotas(guard.quotas);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let operations =
+        Operations::start(kept, Kinds::standard(), &Settings::default(), runtime.handle().clone())?;
+    let server = Server::new(keeper, WATCH_LIMIT).operations(operations.clone()).quotas(guard.quotas);
     let identity = guard.tls_cert.as_deref().zip(guard.tls_key.as_deref());
     let identity = identity.map(|(certificate, key)| Identity::read(certificate, key)).transpose()?;
     let token = token_file.map(|path| {
@@ -133,7 +151,6 @@ fn serve(
         Token::new(&text).ok_or_else(|| ServeError::Token(path.display().to_string()))
     });
     let token = token.transpose()?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let unix = async {
             match socket {
@@ -148,13 +165,14 @@ fn serve(
             }
         };
         let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-        // Whoever was answered is in the store: there is nothing to be finished.
+        // Whoever was answered is in the store: of requests, there is nothing to be finished.
         tokio::select! {
             result = unix => result?,
             result = tcp => result?,
             _ = terminate.recv() => {}
             _ = tokio::signal::ctrl_c() => {}
         }
+        operations.shut_down(SHUTDOWN_MAX).await;
         if let Some(path) = socket {
             let _ = std::fs::remove_file(path);
         }

@@ -8,6 +8,7 @@ mod charm;
 mod floors;
 mod links;
 mod map;
+mod operations;
 mod packages;
 mod parity;
 mod runtimeconfig;

@@ -12,6 +12,7 @@ chromium    chromium
 zip         zip
 go          golang-go
 etcd        etcd-server
+lxc         lxd-client
 -ensurepip  python3-venv
 '
 

@@ -13,6 +13,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("charms-reactive-macros", &[]),
     ("charms-reactive-hookcmd", &["charms-reactive-core"]),
     ("charms-reactive-waiters", &["charms-reactive-core"]),
+    ("charms-reactive-operations", &["charms-reactive-core"]),
     (
         "charms-reactive-runtime",
         &["charms-reactive-core", "charms-reactive-hookcmd", "charms-reactive-waiters"],
@@ -31,7 +32,10 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("charms-reactive-testkit", &["charms-reactive", "charms-reactive-sim"]),
     ("prometheus-manual", &["charms-reactive-core", "charms-reactive-runtime"]),
     ("prometheus-scrape-jobs", &["charms-reactive", "prometheus-manual"]),
-    ("charms-reactive-server", &["charms-reactive-core", "charms-reactive-waiters"]),
+    (
+        "charms-reactive-server",
+        &["charms-reactive-core", "charms-reactive-operations", "charms-reactive-waiters"],
+    ),
     ("charms-reactive-cli", &["charms-reactive-core", "charms-reactive-hookcmd", "charms-reactive-sim"]),
     // A charm of the tests with SQLite, apart from those without.
     ("charms-reactive-tests-import", &["charms-reactive", "charms-reactive-import"]),

@@ -9,6 +9,7 @@ mod hostile;
 mod http;
 mod keeper;
 mod memory;
+mod operations;
 mod socket;
 mod sqlite;
 mod undo;

@@ -1,0 +1,29 @@
+//! Operations: work in the background, served as LXD serves it.
+//!
+//! ```text
+//!   routes, events   HTTP and websockets: path, query, body ─► a turn at the desk ─► LXD's envelopes
+//!     ▼
+//!   desk             one thread that owns the registry: turns one after another, one transaction for many
+//!     │                charms-reactive-operations    who may start, end, cancel, wait; no clock, no I/O
+//!     ├─► store        what changed is on the disk before anybody is answered, told or run
+//!     ├─► kind         registered kinds of work run as tasks; `demo` is always there
+//!     └─► events       one line of notices in order; who is too slow for it is cut off
+//! ```
+
+mod answer;
+mod body;
+mod demo;
+mod desk;
+mod events;
+mod kind;
+mod peer;
+mod query;
+mod routes;
+mod store;
+
+pub use demo::Demo;
+pub use desk::{Operations, Settings, Turn, Unavailable, Waiting};
+pub use kind::{Connection, Kind, Kinds, Work};
+pub use peer::Peer;
+pub use routes::router;
+pub use store::{Kept, Memory, Sqlite, Store, StoreError};

@@ -1,0 +1,120 @@
+//! Bodies of requests: read, and what one that starts something says.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::time::Duration;
+
+use axum::body::{Body, HttpBody as _};
+use charms_reactive_core::operation::{Class, OperationId};
+use charms_reactive_operations::{Draft, Metadata, OnConflict, Resources};
+use serde_json::Value;
+
+use super::answer::Problem;
+use super::kind::Kinds;
+use crate::listen::BODY_BYTES_MAX;
+
+/// How much of a body that is too long is thrown away, so that the client has said all and reads the answer.
+const DISCARDED_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// How long a body may take.
+const READ_MAX: Duration = Duration::from_secs(30);
+
+/// A whole body.
+pub(super) async fn read(body: Body) -> Result<Vec<u8>, Problem> {
+    let read = tokio::time::timeout(READ_MAX, read_all(body)).await;
+    read.unwrap_or_else(|_| Err(Problem::new(408, "the body took too long")))
+}
+
+async fn read_all(mut body: Body) -> Result<Vec<u8>, Problem> {
+    let (mut bytes, mut length) = (Vec::new(), 0);
+    while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
+        let frame = frame.map_err(|_| Problem::new(400, "the body is broken off"))?;
+        let Ok(data) = frame.into_data() else { continue };
+        length += data.len();
+        if length <= BODY_BYTES_MAX {
+            bytes.extend_from_slice(&data);
+        } else if length > DISCARDED_BYTES_MAX {
+            break;
+        }
+    }
+    if length > BODY_BYTES_MAX {
+        return Err(Problem::new(413, format!("the body is longer than {BODY_BYTES_MAX} bytes")));
+    }
+    Ok(bytes)
+}
+
+/// How long it may be: all of it is kept.
+const BYTES_MAX: usize = 64 * 1024;
+
+#[derive(Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Start {
+    kind: String,
+    #[serde(default)]
+    id: Option<String>,
+    #[serde(default)]
+    class: Option<String>,
+    #[serde(default)]
+    description: Option<String>,
+    #[serde(default)]
+    input: Value,
+    #[serde(default)]
+    entity_url: Option<String>,
+    #[serde(default)]
+    resources: Resources,
+    #[serde(default)]
+    metadata: Metadata,
+    #[serde(default)]
+    reference: Option<String>,
+    #[serde(default)]
+    on_conflict: Option<String>,
+    #[serde(default)]
+    may_cancel: Option<bool>,
+}
+
+/// The operation that a body asks for, in a project.
+pub(super) fn draft(body: &[u8], kinds: &Kinds, project: &str) -> Result<Draft, Problem> {
+    let bad = |text: String| Problem::new(400, text);
+    if body.len() > BYTES_MAX {
+        return Err(Problem::new(413, format!("the body is longer than {BYTES_MAX} bytes")));
+    }
+    let start: Start = serde_json::from_slice(body).map_err(|error| {
+        bad(format!("body is not valid, expected JSON like {{\"kind\": \"demo\"}}: {error}"))
+    })?;
+    let kind = kinds.get(&start.kind).ok_or_else(|| {
+        bad(format!("no kind of work `{}`, expected one of: {}", start.kind, kinds.names().join(", ")))
+    })?;
+    let class = start.class.map(|class| Class::of(&class).ok_or(class)).transpose();
+    let class = class.map_err(|class| bad(format!("Unknown operation class \"{class}\"")))?;
+    let mut draft =
+        kind.draft(class, start.input).map_err(|text| bad(format!("input is not valid: {text}")))?;
+    draft.id = match start.id {
+        Some(id) => Some(OperationId::parse(&id).map_err(|error| bad(error.to_string()))?),
+        None => None,
+    };
+    draft.on_conflict = match start.on_conflict.as_deref() {
+        None | Some("fail") => OnConflict::Fail,
+        Some("join") => OnConflict::Join,
+        Some(other) => {
+            return Err(bad(format!("on_conflict `{other}` is not valid, expected `fail` or `join`")));
+        }
+    };
+    if let Some(description) = start.description {
+        draft.description = description;
+    }
+    draft.project = Some(project.to_owned());
+    for child in &mut draft.children {
+        child.project.clone_from(&draft.project);
+    }
+    draft.entity_url = start.entity_url;
+    draft.resources = start.resources;
+    draft.metadata = start.metadata;
+    draft.reference = start.reference;
+    draft.may_cancel = start.may_cancel.unwrap_or(true);
+    Ok(draft)
+}
+
+/// Why somebody cancels: `{"reason": "..."}`; clients of LXD say nothing, or `""`, or `{}`.
+pub(super) fn reason(body: &[u8]) -> Option<String> {
+    let body: Value = serde_json::from_slice(body).ok()?;
+    Some(body.get("reason")?.as_str()?.to_owned())
+}

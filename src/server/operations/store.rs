@@ -1,0 +1,226 @@
+//! Where operations are kept: one file of `SQLite`.
+
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::Path;
+
+use charms_reactive_core::operation::{Class, Fault, Life, OperationId, Status};
+use charms_reactive_core::waiter::Moment;
+use charms_reactive_operations::{Change, Record};
+use rusqlite::{Connection, Row, Statement, params};
+
+const SCHEMA: &str = include_str!("store/schema.sql");
+const VERSION: i64 = 1;
+
+/// Why nothing could be kept, or read again.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// `SQLite` failed.
+    #[error("cannot use the database of operations")]
+    Database(#[from] rusqlite::Error),
+    /// The directory cannot be used.
+    #[error("cannot use the directory of operations")]
+    Directory(#[from] std::io::Error),
+    /// Another server uses it.
+    #[error("another `charmd` keeps its operations in this directory")]
+    Locked,
+    /// It was written by a later version.
+    #[error("the database of operations has version {found}, expected at most {expected}")]
+    Version {
+        /// What was found.
+        found: i64,
+        /// What this version writes.
+        expected: i64,
+    },
+    /// Something in it is not what was written.
+    #[error("operation `{id}` cannot be read: {reason}")]
+    Row {
+        /// Which.
+        id: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Everything that was kept.
+pub type Kept = Vec<Record>;
+
+/// Where operations are kept.
+pub trait Store: Send {
+    /// Everything that was kept.
+    fn load(&mut self) -> Result<Kept, StoreError>;
+
+    /// Keeps changes, all or none; when this returns, they survive whatever happens.
+    fn commit(&mut self, changes: &[Change]) -> Result<(), StoreError>;
+}
+
+/// Keeps nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Memory;
+
+impl Store for Memory {
+    fn load(&mut self) -> Result<Kept, StoreError> {
+        Ok(Kept::new())
+    }
+
+    fn commit(&mut self, _: &[Change]) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+/// Keeps operations in `operations.sqlite` in a directory, private to its owner.
+///
+/// # Guarantees
+///
+/// A commit that returned is on the disk (journal WAL, `synchronous=FULL`).  One process uses the file.
+#[derive(Debug)]
+pub struct Sqlite {
+    connection: Connection,
+    /// Locked for as long as this lives; the system unlocks it when the process ends, in whatever way.
+    _lock: File,
+}
+
+impl Sqlite {
+    /// Opens the database in `directory`, which is made where it is missing.
+    pub fn open(directory: &Path) -> Result<Self, StoreError> {
+        DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+        let mut private = OpenOptions::new();
+        private.write(true).create(true).truncate(false).mode(0o600);
+        let lock = private.open(directory.join("operations.lock"))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(StoreError::Locked),
+            Err(TryLockError::Error(error)) => return Err(error.into()),
+        }
+        let path = directory.join("operations.sqlite");
+        // Made by us, for `SQLite` would let others read it; its side files take over the mode.
+        private.open(&path)?;
+        let mut connection = Connection::open(path)?;
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        if found > VERSION {
+            return Err(StoreError::Version { found, expected: VERSION });
+        }
+        if found == 0 {
+            let transaction = connection.transaction()?;
+            transaction.execute_batch(SCHEMA)?;
+            transaction.pragma_update(None, "user_version", VERSION)?;
+            transaction.commit()?;
+        }
+        Ok(Self { connection, _lock: lock })
+    }
+}
+
+impl Store for Sqlite {
+    fn load(&mut self) -> Result<Kept, StoreError> {
+        let mut statement = self.connection.prepare("SELECT * FROM operation ORDER BY id")?;
+        let mut rows = statement.query([])?;
+        let mut all = Vec::new();
+        while let Some(row) = rows.next()? {
+            let record = read(row).map_err(|Unreadable(reason)| StoreError::Row {
+                id: row.get("id").unwrap_or_default(),
+                reason,
+            })?;
+            all.push(record);
+        }
+        Ok(all)
+    }
+
+    fn commit(&mut self, changes: &[Change]) -> Result<(), StoreError> {
+        let transaction = self.connection.transaction()?;
+        // Parsed once for all of them.
+        let mut put = transaction.prepare(PUT)?;
+        for change in changes {
+            match change {
+                Change::Put(record) => write(&mut put, record)?,
+                Change::Drop(id) => {
+                    transaction.execute("DELETE FROM operation WHERE id = ?1", params![id.to_string()])?;
+                }
+            }
+        }
+        drop(put);
+        Ok(transaction.commit()?)
+    }
+}
+
+/// Why a row cannot be read.
+struct Unreadable(String);
+
+impl<E: std::error::Error> From<E> for Unreadable {
+    fn from(error: E) -> Self {
+        Self(error.to_string())
+    }
+}
+
+fn read(row: &Row<'_>) -> Result<Record, Unreadable> {
+    let text = |column: &str| row.get::<_, String>(column);
+    let optional = |column: &str| row.get::<_, Option<String>>(column);
+    let no = |what: &str, found: &str| Unreadable(format!("`{found}` is no {what}"));
+    let (class, status): (String, u16) = (text("class")?, row.get("status")?);
+    let fault = match (optional("error")?, row.get("error_code")?) {
+        (Some(text), Some(code)) => Some(Fault { code, text }),
+        _ => None,
+    };
+    let life = Life {
+        class: Class::of(&class).ok_or_else(|| no("class", &class))?,
+        status: Status::of(status).ok_or_else(|| no("status", &status.to_string()))?,
+        fault,
+        cancel: optional("cancel")?,
+        updated: Moment::parse(&text("updated")?)?,
+    };
+    Ok(Record {
+        id: OperationId::parse(&text("id")?)?,
+        parent: optional("parent")?.map(|id| OperationId::parse(&id)).transpose()?,
+        is_parent: row.get("is_parent")?,
+        kind: text("kind")?,
+        description: text("description")?,
+        project: optional("project")?,
+        created: Moment::parse(&text("created")?)?,
+        life,
+        resources: serde_json::from_str(&text("resources")?)?,
+        metadata: serde_json::from_str(&text("metadata")?)?,
+        inputs: serde_json::from_str(&text("inputs")?)?,
+        requestor: optional("requestor")?.map(|json| serde_json::from_str(&json)).transpose()?,
+        reference: optional("reference")?,
+        may_cancel: row.get("may_cancel")?,
+        stage: row.get("stage")?,
+        must_run: row.get("must_run")?,
+    })
+}
+
+const PUT: &str = "INSERT OR REPLACE INTO operation
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)";
+
+fn write(put: &mut Statement<'_>, record: &Record) -> Result<(), rusqlite::Error> {
+    let fault = record.life.fault.as_ref();
+    put.execute(params![
+        record.id.to_string(),
+        record.parent.map(|id| id.to_string()),
+        record.is_parent,
+        record.kind,
+        record.life.class.as_str(),
+        record.description,
+        record.project,
+        record.created.to_string(),
+        record.life.updated.to_string(),
+        record.life.status.code(),
+        fault.map(|fault| &fault.text),
+        fault.map(|fault| fault.code),
+        record.life.cancel,
+        json(&record.resources),
+        json(&record.metadata),
+        json(&record.inputs),
+        record.requestor.as_ref().map(json),
+        record.reference,
+        record.may_cancel,
+        record.stage,
+        record.must_run,
+    ])?;
+    Ok(())
+}
+
+fn json<T: serde::Serialize>(value: &T) -> String {
+    serde_json::to_string(value).expect("texts, numbers, lists and maps with texts as keys")
+}
