@@ -35,6 +35,7 @@ mod world;
 
 use charms_reactive::hookcmd::socket::Socket;
 use charms_reactive::hookcmd::{HookCommands as _, Request};
+use charms_reactive_testkit::Sim;
 
 use agent::Answers;
 use crowd::Crowd;
@@ -68,6 +69,7 @@ fn main() {
     bench.part("changed", Bench::changed);
     bench.part("handlers", Bench::handlers);
     bench.part("requests", Bench::requests);
+    bench.part("simulated", Bench::simulated);
     bench.part("command", Bench::command);
     bench.part("scaling", Bench::scaling);
     bench.part("size", Bench::size);
@@ -180,6 +182,47 @@ impl Bench {
         }
         let told: Vec<String> = counts.iter().map(|(name, count)| format!("{name} {count}")).collect();
         format!("{}\nHook commands: {}.\n", table(&measure(self.rounds(rounds), sides)), told.join(", "))
+    }
+
+    /// A hook with nothing to do in a simulated model, beside the same with stubs.
+    #[expect(clippy::disallowed_methods, reason = "a bench makes the charms it measures")]
+    fn simulated(&self) -> String {
+        let world = World::new(Duty::Idle, "update-status", &self.stub);
+        world.answer("state-get", &Crowd::new(0).state_after(Duty::Idle, &["hooks/install"]));
+        let agent = agent::start(&Answers::Files(world.path("answers")));
+        let stubbed = world.charm("stubbed", &self.ours.charm);
+        let native = world
+            .charm("native", &self.ours.charm)
+            .with("CHARMS_REACTIVE_BACKEND", "socket")
+            .with("JUJU_AGENT_SOCKET_NETWORK", agent.network)
+            .with("JUJU_AGENT_SOCKET_ADDRESS", agent.address);
+        stubbed.run();
+        native.run();
+        let model = |is_on_socket: bool| {
+            let charm = tempfile::tempdir().expect("a folder");
+            let file = |name: &str| charm.path().join(name);
+            fs::write(file("metadata.yaml"), "name: web\nrequires: {db: {interface: mysql}}\n")
+                .expect("a file");
+            fs::copy(&self.ours.charm, file("dispatch")).expect("copied");
+            if is_on_socket {
+                fs::write(file("on-socket"), "").expect("a file");
+            }
+            let builder = Sim::builder().seed(1).events_max(1000).program(&self.ours.hook_command);
+            let mut sim = builder.build().expect("a model");
+            sim.deploy("web", charm.path(), 1).expect("deployed");
+            sim.settle().expect("settled");
+            move || {
+                sim.update_status("web/0").expect("a unit");
+                assert_eq!(sim.settle().expect("settled").hooks, 1);
+            }
+        };
+        let sides = vec![
+            Side::new("with hook commands that are stubs", || stubbed.run()),
+            Side::new("in a simulated model", model(false)),
+            Side::new("on a socket that is a stub", || native.run()),
+            Side::new("on the socket of a simulated model", model(true)),
+        ];
+        table(&measure(self.rounds(250), sides))
     }
 
     /// One hook command, in all the ways that there are.

@@ -1,5 +1,5 @@
-//! How many dispatches a second the simulator does: in process, and with real programs against the bare
-//! cost of their processes.
+//! How many dispatches a second the simulator does in process, and how long models take to settle. What it adds to the
+//! cost of real programs is in the bench `hooks`.
 //!
 //! ```console
 //! $ cargo bench -p charms-reactive-tests --bench simulator
@@ -13,16 +13,14 @@
 
 use std::cell::RefCell;
 use std::fs;
-use std::path::Path;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use charms_reactive::prelude::*;
-use charms_reactive_testkit::{CharmSource, Event, InProcess, Sim, in_process};
+use charms_reactive_testkit::{CharmSource, InProcess, Sim, in_process};
 
-#[path = "../support/layout.rs"]
-mod layout;
 #[path = "hooks/packed.rs"]
+#[expect(dead_code, reason = "the other bench needs more of it")]
 mod packed;
 
 use packed::Ours;
@@ -38,7 +36,6 @@ fn main() -> ExitCode {
     scrape_jobs(scale);
     idle(scale);
     let ours = &Ours::build(is_test);
-    programs(ours, 5 * scale);
     println!();
     println!(
         "{:34} {:>6} {:>8} {:>8} {:>8} {:>9} {:>6}",
@@ -95,7 +92,7 @@ fn scrape_jobs(rounds: usize) {
         "name: silent\nrequires:\n  manual-jobs: {interface: prometheus-manual}\n",
         |_, _| 0,
     );
-    sim.deploy("jobs", in_process(prometheus_scrape_jobs::app).folder(layout::SCRAPE_JOBS.folder), 2)
+    sim.deploy("jobs", in_process(prometheus_scrape_jobs::app).folder(packed::tests().join("..")), 2)
         .expect("deployed");
     sim.deploy("prometheus", silent, 3).expect("deployed");
     sim.relate("jobs:prometheus", "prometheus:manual-jobs").expect("related");
@@ -216,53 +213,4 @@ fn memory_max_mib() -> usize {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     line.and_then(|line| line.trim().split(' ').next()?.parse::<usize>().ok()).unwrap_or_default() / 1024
-}
-
-/// The charm as a program, and the same processes without a model.
-fn programs(ours: &Ours, rounds: usize) {
-    let folder = tempfile::tempdir().expect("a folder");
-    layout::SCRAPE_JOBS.lay_out(folder.path());
-    fs::copy(&ours.scrape_jobs, folder.path().join("dispatch")).expect("copied");
-    let program = ours.hook_command.as_path();
-    let mut sim = Sim::builder().seed(1).program(program).build().expect("a model");
-    sim.deploy("jobs", folder.path(), 1).expect("deployed");
-    sim.settle().expect("settled");
-    let from = sim.events().len();
-    let start = Instant::now();
-    let mut hooks = 0;
-    for round in 0..rounds {
-        let jobs = format!("{NODE}- job_name: disk{}\n", round % 7);
-        sim.configure("jobs", &[("jobs", &jobs)]).expect("configured");
-        hooks += sim.settle().expect("settled").hooks;
-    }
-    let simulated = tell("programs: prometheus-scrape-jobs, jobs that change", hooks, start.elapsed());
-    let commands =
-        sim.events()[from..].iter().filter(|event| matches!(event, Event::CommandRun { .. })).count();
-
-    // The same number of the same programs: the charm, which finds no Juju and ends, and hook commands,
-    // which find no socket and end.
-    let start = Instant::now();
-    for _ in 0..hooks {
-        bare(&folder.path().join("dispatch"), "dispatch");
-    }
-    let links = tempfile::tempdir().expect("a folder");
-    let command = links.path().join("state-get");
-    std::os::unix::fs::symlink(program, &command).expect("a link");
-    for _ in 0..commands {
-        bare(&command, "state-get");
-    }
-    let alone = tell(
-        &format!("programs: as many processes alone ({commands} hook commands)"),
-        hooks,
-        start.elapsed(),
-    );
-    println!("programs: {:.2} times the bare cost", alone / simulated);
-}
-
-/// Starts a program as the simulator does, with its streams read, and waits for it.
-fn bare(program: &Path, name: &str) {
-    let mut command = Command::new(program);
-    command.env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let output = command.output().unwrap_or_else(|error| panic!("cannot start `{name}`: {error}"));
-    assert!(!output.status.success(), "`{name}` cannot work without Juju");
 }
