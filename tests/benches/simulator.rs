@@ -3,7 +3,7 @@
 //!
 //! ```console
 //! $ cargo bench -p charms-reactive-tests --bench simulator
-//! $ cargo bench -p charms-reactive-tests --bench simulator -- whole   # an hour: a thousand peers, programs by the hundred
+//! $ cargo bench -p charms-reactive-tests --bench simulator -- whole   # twenty minutes: a thousand peers, programs by the hundred
 //! ```
 //!
 //! The charm of the second table does nothing but to show a status; as a program it is packed, as charms are.
