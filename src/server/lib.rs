@@ -18,6 +18,7 @@
 //! The service is plain code without clock, thread and file: [`runtimeconfig::Service`].  The keeper gives
 //! it the time and writes down what it says.
 
+pub mod database;
 pub mod keeper;
 pub mod listen;
 pub mod operations;

@@ -1,16 +1,15 @@
 //! Where operations are kept: one file of `SQLite`.
 
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 use charms_reactive_core::operation::{Class, Fault, Life, OperationId, Status};
 use charms_reactive_core::waiter::Moment;
 use charms_reactive_operations::{Change, Record};
-use rusqlite::{Connection, Row, Statement, params};
+use rusqlite::{Row, Statement, params};
 
-const SCHEMA: &str = include_str!("store/schema.sql");
-const VERSION: i64 = 1;
+use crate::database::{Database, DatabaseError, Schema};
+
+const SCHEMA: Schema = Schema { sql: include_str!("store/schema.sql"), version: 1 };
 
 /// Why nothing could be kept, or read again.
 #[derive(Debug, thiserror::Error)]
@@ -19,20 +18,12 @@ pub enum StoreError {
     /// `SQLite` failed.
     #[error("cannot use the database of operations")]
     Database(#[from] rusqlite::Error),
-    /// The directory cannot be used.
-    #[error("cannot use the directory of operations")]
-    Directory(#[from] std::io::Error),
-    /// Another server uses it.
-    #[error("another `charmd` keeps its operations in this directory")]
-    Locked,
-    /// It was written by a later version.
-    #[error("the database of operations has version {found}, expected at most {expected}")]
-    Version {
-        /// What was found.
-        found: i64,
-        /// What this version writes.
-        expected: i64,
-    },
+    /// It cannot be opened.
+    #[error(transparent)]
+    Open(#[from] DatabaseError),
+    /// The system gives no thread, or no chance, to begin with.
+    #[error("cannot begin")]
+    Begin(#[from] std::io::Error),
     /// Something in it is not what was written.
     #[error("operation `{id}` cannot be read: {reason}")]
     Row {
@@ -73,49 +64,20 @@ impl Store for Memory {
 ///
 /// # Guarantees
 ///
-/// A commit that returned is on the disk (journal WAL, `synchronous=FULL`).  One process uses the file.
+/// A commit that returned is on the disk.  One process uses the file.
 #[derive(Debug)]
-pub struct Sqlite {
-    connection: Connection,
-    /// Locked for as long as this lives; the system unlocks it when the process ends, in whatever way.
-    _lock: File,
-}
+pub struct Sqlite(Database);
 
 impl Sqlite {
     /// Opens the database in `directory`, which is made where it is missing.
     pub fn open(directory: &Path) -> Result<Self, StoreError> {
-        DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
-        let mut private = OpenOptions::new();
-        private.write(true).create(true).truncate(false).mode(0o600);
-        let lock = private.open(directory.join("operations.lock"))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(StoreError::Locked),
-            Err(TryLockError::Error(error)) => return Err(error.into()),
-        }
-        let path = directory.join("operations.sqlite");
-        // Made by us, for `SQLite` would let others read it; its side files take over the mode.
-        private.open(&path)?;
-        let mut connection = Connection::open(path)?;
-        connection.pragma_update(None, "journal_mode", "WAL")?;
-        connection.pragma_update(None, "synchronous", "FULL")?;
-        let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-        if found > VERSION {
-            return Err(StoreError::Version { found, expected: VERSION });
-        }
-        if found == 0 {
-            let transaction = connection.transaction()?;
-            transaction.execute_batch(SCHEMA)?;
-            transaction.pragma_update(None, "user_version", VERSION)?;
-            transaction.commit()?;
-        }
-        Ok(Self { connection, _lock: lock })
+        Ok(Self(Database::open(directory, "operations", SCHEMA)?))
     }
 }
 
 impl Store for Sqlite {
     fn load(&mut self) -> Result<Kept, StoreError> {
-        let mut statement = self.connection.prepare("SELECT * FROM operation ORDER BY id")?;
+        let mut statement = self.0.connection.prepare("SELECT * FROM operation ORDER BY id")?;
         let mut rows = statement.query([])?;
         let mut all = Vec::new();
         while let Some(row) = rows.next()? {
@@ -129,7 +91,7 @@ impl Store for Sqlite {
     }
 
     fn commit(&mut self, changes: &[Change]) -> Result<(), StoreError> {
-        let transaction = self.connection.transaction()?;
+        let transaction = self.0.connection.transaction()?;
         // Parsed once for all of them.
         let mut put = transaction.prepare(PUT)?;
         for change in changes {

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::call::ConfigName;
 use super::variable::Variable;
 use super::waiter::KeptWaiter;
+use crate::database::DatabaseError;
 
 pub use etcd::{Endpoint, EndpointError, Etcd, EtcdTls, EtcdTlsError};
 pub use sqlite::Sqlite;
@@ -20,20 +21,12 @@ pub enum StoreError {
     /// `SQLite` failed.
     #[error("cannot use the database")]
     Database(#[from] rusqlite::Error),
-    /// The directory cannot be used.
-    #[error("cannot use the directory of the database")]
-    Directory(#[from] std::io::Error),
-    /// Another server uses it.
-    #[error("another `charmd` uses this directory")]
-    Locked,
-    /// It was written by a later version.
-    #[error("the database has version {found}, expected at most {expected}")]
-    Version {
-        /// What was found.
-        found: i64,
-        /// What this version writes.
-        expected: i64,
-    },
+    /// It cannot be opened.
+    #[error(transparent)]
+    Open(#[from] DatabaseError),
+    /// The system gives no thread, or no chance, to begin with.
+    #[error("cannot begin")]
+    Begin(#[from] std::io::Error),
     /// Something in it is not what was written.
     #[error("table `{table}` has a row that cannot be read: {reason}")]
     Row {

@@ -1,64 +1,33 @@
 //! The embedded store: one file of `SQLite`.
 
 use std::collections::BTreeMap;
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 use charms_reactive_core::waiter::{
     Cardinality, Moment, Outcome, VariablePath, WaiterName, parse_span, span_text,
 };
-use rusqlite::{Connection, Row, Transaction, params};
+use rusqlite::{Row, Transaction, params};
 
 use super::{Change, Kept, Request, Snapshot, Store, StoreError};
+use crate::database::{Database, Schema};
 use crate::runtimeconfig::call::{Condition, ConfigName, Content, Declared};
 use crate::runtimeconfig::variable::Variable;
 use crate::runtimeconfig::waiter::KeptWaiter;
 
-const SCHEMA: &str = include_str!("schema.sql");
-const VERSION: i64 = 1;
+const SCHEMA: Schema = Schema { sql: include_str!("schema.sql"), version: 1 };
 
 /// Keeps changes in `runtimeconfig.sqlite` in a directory, private to its owner.
 ///
 /// # Guarantees
 ///
-/// A commit that returned is on the disk (journal WAL, `synchronous=FULL`).  One process uses the directory.
+/// A commit that returned is on the disk.  One process uses the directory.
 #[derive(Debug)]
-pub struct Sqlite {
-    connection: Connection,
-    /// Locked for as long as this lives; the system unlocks it when the process ends, in whatever way.
-    _lock: File,
-}
+pub struct Sqlite(Database);
 
 impl Sqlite {
     /// Opens the database in `directory`, which is made where it is missing.
     pub fn open(directory: &Path) -> Result<Self, StoreError> {
-        DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
-        let mut private = OpenOptions::new();
-        private.write(true).create(true).truncate(false).mode(0o600);
-        let lock = private.open(directory.join("lock"))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(StoreError::Locked),
-            Err(TryLockError::Error(error)) => return Err(error.into()),
-        }
-        let path = directory.join("runtimeconfig.sqlite");
-        // Made by us, for `SQLite` would let others read it; its side files take over the mode.
-        private.open(&path)?;
-        let mut connection = Connection::open(path)?;
-        connection.pragma_update(None, "journal_mode", "WAL")?;
-        connection.pragma_update(None, "synchronous", "FULL")?;
-        let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-        if found > VERSION {
-            return Err(StoreError::Version { found, expected: VERSION });
-        }
-        if found == 0 {
-            let transaction = connection.transaction()?;
-            transaction.execute_batch(SCHEMA)?;
-            transaction.pragma_update(None, "user_version", VERSION)?;
-            transaction.commit()?;
-        }
-        Ok(Self { connection, _lock: lock })
+        Ok(Self(Database::open(directory, "runtimeconfig", SCHEMA)?))
     }
 
     /// Every row of a table, as `read` makes it.
@@ -68,7 +37,7 @@ impl Sqlite {
         order: &str,
         read: impl Fn(&Row<'_>) -> Result<T, Unreadable>,
     ) -> Result<Vec<T>, StoreError> {
-        let mut statement = self.connection.prepare(&format!("SELECT * FROM {table} ORDER BY {order}"))?;
+        let mut statement = self.0.connection.prepare(&format!("SELECT * FROM {table} ORDER BY {order}"))?;
         let mut rows = statement.query([])?;
         let mut all = Vec::new();
         while let Some(row) = rows.next()? {
@@ -171,7 +140,7 @@ impl Store for Sqlite {
         if changes.is_empty() {
             return Ok(());
         }
-        let transaction = self.connection.transaction()?;
+        let transaction = self.0.connection.transaction()?;
         for change in changes {
             write(&transaction, change)?;
         }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use charms_reactive_server::database::DatabaseError;
 use charms_reactive_server::runtimeconfig::{Sqlite, StoreError};
 
 use crate::desk::Desk;
@@ -10,7 +11,7 @@ use crate::desk::Desk;
 fn two_servers_do_not_share_a_directory() {
     let folder = tempfile::tempdir().expect("a folder");
     let first = Sqlite::open(folder.path()).expect("opened");
-    assert!(matches!(Sqlite::open(folder.path()), Err(StoreError::Locked)));
+    assert!(matches!(Sqlite::open(folder.path()), Err(StoreError::Open(DatabaseError::Locked))));
     drop(first);
     assert!(Sqlite::open(folder.path()).is_ok());
 }

@@ -97,7 +97,7 @@ impl Store for Full {
 
     fn commit(&mut self, _: &[Change]) -> Result<(), StoreError> {
         if self.0.load(Ordering::SeqCst) {
-            return Err(StoreError::Directory(std::io::Error::other("disk full")));
+            return Err(StoreError::Open(std::io::Error::other("disk full").into()));
         }
         Ok(())
     }

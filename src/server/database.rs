@@ -1,0 +1,81 @@
+//! A file of `SQLite` in a directory: private to its owner, durable, and of one process at a time.
+
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::Path;
+
+use rusqlite::Connection;
+
+/// Why a database could not be opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DatabaseError {
+    /// `SQLite` failed.
+    #[error("cannot use the database")]
+    Database(#[from] rusqlite::Error),
+    /// The directory cannot be used.
+    #[error("cannot use the directory of the database")]
+    Directory(#[from] std::io::Error),
+    /// Another server uses it.
+    #[error("another `charmd` uses this directory")]
+    Locked,
+    /// It was written by a later version.
+    #[error("the database has version {found}, expected at most {expected}")]
+    Version {
+        /// What was found.
+        found: i64,
+        /// What this version writes.
+        expected: i64,
+    },
+}
+
+/// What tables there are, and since when.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Schema {
+    pub(crate) sql: &'static str,
+    pub(crate) version: i64,
+}
+
+/// An open database.
+///
+/// # Guarantees
+///
+/// A commit that returned is on the disk (journal WAL, `synchronous=FULL`).  One process uses the file.
+#[derive(Debug)]
+pub(crate) struct Database {
+    pub(crate) connection: Connection,
+    /// Locked for as long as this lives; the system unlocks it when the process ends, in whatever way.
+    _lock: File,
+}
+
+impl Database {
+    /// Opens `NAME.sqlite` in `directory`; both are made where they are missing.
+    pub(crate) fn open(directory: &Path, name: &str, schema: Schema) -> Result<Self, DatabaseError> {
+        DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+        let mut private = OpenOptions::new();
+        private.write(true).create(true).truncate(false).mode(0o600);
+        let lock = private.open(directory.join(format!("{name}.lock")))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(DatabaseError::Locked),
+            Err(TryLockError::Error(error)) => return Err(error.into()),
+        }
+        let path = directory.join(format!("{name}.sqlite"));
+        // Made by us, for `SQLite` would let others read it; its side files take over the mode.
+        private.open(&path)?;
+        let mut connection = Connection::open(path)?;
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        if found > schema.version {
+            return Err(DatabaseError::Version { found, expected: schema.version });
+        }
+        if found == 0 {
+            let transaction = connection.transaction()?;
+            transaction.execute_batch(schema.sql)?;
+            transaction.pragma_update(None, "user_version", schema.version)?;
+            transaction.commit()?;
+        }
+        Ok(Self { connection, _lock: lock })
+    }
+}
