@@ -17,7 +17,7 @@ use charms_reactive_hookcmd::{CommandError, Commands as _};
 
 use crate::Hook;
 use crate::dispatch::{Dispatch, DispatchError};
-use crate::file::{FileEffect, FileError};
+use crate::file::FileEffect;
 use crate::model::SecretRefusal;
 use crate::obstacle::{AskError, Obstacle};
 use crate::plan::{Blocked, Plan, Waiting};
@@ -279,16 +279,15 @@ pub(crate) fn commit(dispatch: &Dispatch, plan: &mut Plan) -> Result<(), Dispatc
         let known = |id: String| made.get(&id).cloned().unwrap_or(id);
         match deed {
             SecretDeed::Add(id, secret) => {
-                let files = write_files(dispatch, &secret.content)?;
-                let added = dispatch.model.commands().secret_add(&secret.options, &files);
-                remove_files(&files)?;
+                let added = through_files(dispatch, &secret.content, |files| {
+                    dispatch.model.commands().secret_add(&secret.options, files)
+                });
                 made.insert(id, added?);
             }
             SecretDeed::Set(id, change) => {
-                let files = write_files(dispatch, &change.content)?;
-                let set = dispatch.model.commands().secret_set(&known(id), &change.options, &files);
-                remove_files(&files)?;
-                set?;
+                through_files(dispatch, &change.content, |files| {
+                    dispatch.model.commands().secret_set(&known(id), &change.options, files)
+                })?;
             }
             SecretDeed::Grant(id, relation, unit) => {
                 let mut commands = dispatch.model.commands();
@@ -329,22 +328,23 @@ fn or_gone(answer: Result<(), CommandError>) -> Result<(), CommandError> {
     }
 }
 
-/// Writes the content of a secret to files of our own, for arguments can be seen by everybody.
-pub(crate) fn write_files(
+/// Has Juju read the content of a secret from files of our own, for arguments can be seen by everybody.
+///
+/// They have numbers for names, because a key is no path, and they go in any case.
+pub(crate) fn through_files<T>(
     dispatch: &Dispatch,
     content: &BTreeMap<String, String>,
-) -> Result<BTreeMap<String, PathBuf>, FileError> {
+    run: impl FnOnce(&BTreeMap<String, PathBuf>) -> Result<T, CommandError>,
+) -> Result<T, DispatchError> {
     let folder = std::path::absolute(dispatch.context.charm_dir.join(FOLDER)).unwrap_or_default();
-    let mut files = BTreeMap::new();
-    for (key, text) in content {
-        let path = folder.join(key);
-        FileEffect::Write { content: text.clone().into_bytes(), mode: 0o600 }.apply(&path)?;
-        files.insert(key.clone(), path);
-    }
-    Ok(files)
-}
-
-/// Removes them.
-pub(crate) fn remove_files(files: &BTreeMap<String, PathBuf>) -> Result<(), FileError> {
-    files.values().try_for_each(|path| FileEffect::Remove.apply(path).map(drop))
+    let named = |(number, key): (usize, &String)| (key.clone(), folder.join(number.to_string()));
+    let files: BTreeMap<String, PathBuf> = content.keys().enumerate().map(named).collect();
+    let written = files.iter().try_for_each(|(key, path)| {
+        FileEffect::Write { content: content[key].clone().into_bytes(), mode: 0o600 }.apply(path).map(drop)
+    });
+    let done = written.map(|()| run(&files));
+    let removed = files.values().try_for_each(|path| FileEffect::Remove.apply(path).map(drop));
+    let done = done?;
+    removed?;
+    Ok(done?)
 }

@@ -225,6 +225,23 @@ fn what_is_no_secret_is_not_there() {
 }
 
 #[test]
+fn a_key_is_no_path_and_what_juju_refuses_leaves_no_file() {
+    fn add(hook: &mut Hook) -> Result<(), HandlerError> {
+        hook.add_secret(SecretChange::new([("../escape", "hunter2")]));
+        Ok(())
+    }
+    let app = || App::new(Charm::default()).handler(add, on(HookEvent::Start));
+    let mut sim = sim();
+    sim.deploy("web", in_process(app).metadata("name: web"), 1).expect("deployed");
+    let settled = sim.settle().expect("settled");
+    assert_eq!(settled.failed.len(), 1, "{}", sim.transcript());
+    let charm = sim.charm_dir("web/0").expect("a unit");
+    assert!(!charm.join("escape").exists());
+    let left = std::fs::read_dir(charm.join(".charms-reactive-secrets")).expect("made").count();
+    assert_eq!(left, 0, "no secret is left in a file");
+}
+
+#[test]
 fn the_content_of_a_secret_is_not_shown() {
     let change = SecretChange::new([("password", "hunter2")]).label("db");
     let told = format!("{change:?}");

@@ -37,7 +37,7 @@ use crate::memory::KnownSecret;
 use crate::plan::Plan;
 use crate::record::Fact;
 use crate::relation::Relation;
-use crate::secret::{remove_files, write_files};
+use crate::secret::through_files;
 
 /// The key with which a unit says that it reads secrets.
 pub(crate) const TAKES_SECRETS: &str = "takes_secrets";
@@ -240,10 +240,7 @@ pub(crate) fn commit(dispatch: &Dispatch, plan: &Plan) -> Result<(), DispatchErr
 /// Makes a secret of this unit.
 fn add(dispatch: &Dispatch, content: &BTreeMap<String, String>) -> Result<String, DispatchError> {
     let options = SecretOptions { owner: Some(SecretOwner::Unit), ..SecretOptions::default() };
-    let files = write_files(dispatch, content)?;
-    let uri = dispatch.model.commands().secret_add(&options, &files);
-    remove_files(&files)?;
-    Ok(uri?)
+    through_files(dispatch, content, |files| dispatch.model.commands().secret_add(&options, files))
 }
 
 /// Removes a secret; one that is not there any more is fine.
