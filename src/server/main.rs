@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use charms_reactive_server::keeper::Keeper;
 use charms_reactive_server::listen::{Identity, ListenError, Quotas, Server, TlsError, Token, WATCH_LIMIT};
-use charms_reactive_server::operations::{self, Api, Kinds, Operations, Own, Settings, Trust, TrustError};
+use charms_reactive_server::operations::{
+    self, Api, Kinds, Member, Members, Operations, Own, Settings, Trust, TrustError,
+};
 use charms_reactive_server::runtimeconfig::{Endpoint, Etcd, EtcdTls, Memory, Sqlite, Store, StoreError};
 use clap::{Parser, Subcommand};
 
@@ -57,6 +59,13 @@ struct HttpsArguments {
     /// For how many seconds a token is good by which a client can add itself to those who are trusted.
     #[arg(long, value_name = "SECONDS", default_value = "3600", requires = "https")]
     token_age: u32,
+    /// What this server is called among the members of its cluster; its operations have it as location.
+    #[arg(long, value_name = "NAME", default_value = "none", requires = "https")]
+    name: String,
+    /// Another member of its cluster, for example `b=https://192.0.2.7:8443`: a server that is started with the same
+    /// certificate and key. What one does not know, it asks the others.
+    #[arg(long = "member", value_name = "NAME=URL", requires_all = ["https", "tls_cert"])]
+    members: Vec<Member>,
 }
 
 impl HttpsArguments {
@@ -73,7 +82,8 @@ impl HttpsArguments {
             addresses: vec![listener.local_addr()?.to_string()],
             token_age: Duration::from_secs(self.token_age.into()),
         };
-        Ok(Some((Https { listener, identity }, own)))
+        let members = Members::new(self.members.clone(), &identity).map_err(ListenError::from)?;
+        Ok(Some((Https { listener, identity, members }, own)))
     }
 }
 
@@ -81,6 +91,7 @@ impl HttpsArguments {
 struct Https {
     listener: std::net::TcpListener,
     identity: Identity,
+    members: Members,
 }
 
 /// What stands between the service and its clients.
@@ -187,8 +198,8 @@ fn serve(
     let kept = store.open_operations()?;
     let (keeper, _thread) = Keeper::start(store.open()?)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let operations =
-        Operations::start(kept, Kinds::standard(), &Settings::default(), runtime.handle().clone())?;
+    let settings = Settings { location: https.name.clone(), ..Settings::default() };
+    let operations = Operations::start(kept, Kinds::standard(), &settings, runtime.handle().clone())?;
     let (trust, https) = match data.as_deref() {
         None => (Trust::nobody(), None),
         Some(data) => {
@@ -199,7 +210,8 @@ fn serve(
             }
         }
     };
-    let api = Api { operations: operations.clone(), trust };
+    let members = https.as_ref().map(|https| https.members.clone()).unwrap_or_default();
+    let api = Api { operations: operations.clone(), trust, members };
     let server = Server::new(keeper, WATCH_LIMIT).operations(api.clone()).quotas(guard.quotas);
     let token = token_file.map(|path| {
         let text = std::fs::read_to_string(path).unwrap_or_default();
@@ -221,7 +233,9 @@ fn serve(
         };
         let tls = async {
             match https {
-                Some(Https { listener, identity }) => server.clone().serve_https(listener, &identity).await,
+                Some(Https { listener, identity, .. }) => {
+                    server.clone().serve_https(listener, &identity).await
+                }
                 None => std::future::pending().await,
             }
         };

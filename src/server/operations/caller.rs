@@ -38,7 +38,7 @@ impl Caller {
                 match certificate {
                     // Only members have the key of the one certificate that they all show.
                     Some(certificate) if own == Some(&certificate) => {
-                        Self { requestor: forwarded(headers), is_forwarded: true, ..known }
+                        Self { requestor: forwarded(headers), is_forwarded: true, certificate: None, ..known }
                     }
                     Some(certificate) if trust.has(&certificate) => {
                         Self { requestor: Some(peer.requestor()), ..known }

@@ -8,21 +8,23 @@ use axum::body::Body;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::{FromRequestParts as _, Request, State};
 use axum::http::request::Parts;
+use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderValue, Response, header};
 use axum::routing::any;
 use charms_reactive_core::digest::digest;
 use charms_reactive_core::operation::OperationId;
-use charms_reactive_operations::{Children, Created, Filter, Query};
+use charms_reactive_operations::{Children, Created, Filter, Query, Registry};
 use serde_json::json;
 
 use super::answer::{Answer, Problem, failed, started, sync, sync_later};
 use super::caller::Caller;
 use super::desk::{Operations, json as text};
 use super::kind::Connection;
+use super::members::{Member, Members};
 use super::peer::Peer;
 use super::query::{Parameters, decode};
 use super::trust::Trust;
-use super::{body, certificates, events, trust};
+use super::{body, certificates, events, members, trust};
 use crate::listen::BODY_BYTES_MAX;
 
 /// How long a request to cancel waits for the end.
@@ -55,6 +57,8 @@ pub struct Api {
     pub operations: Operations,
     /// Whom the server trusts over TLS.
     pub trust: Trust,
+    /// The other members of the cluster.
+    pub members: Members,
 }
 
 impl Api {
@@ -90,15 +94,24 @@ async fn answer(api: &Api, head: &mut Parts, body: Body) -> Answer {
     let request = (method.as_str(), segments.as_slice());
     // Websockets have no body to be read, and the secret of one is its key.
     if let ("GET", ["1.0", "operations", id, "websocket"]) = request {
-        return connect(operations, parse(id)?, head, &parameters).await;
+        let id = parse(id)?;
+        return match elsewhere(api, &caller, id).await? {
+            Some(member) => api.members.connect(&member, &caller, head).await,
+            None => connect(operations, id, head, &parameters).await,
+        };
     }
     if !caller.is_trusted() {
-        return answer_stranger(api, &caller, request, &parameters, body).await;
+        return answer_stranger(api, &caller, request, head, &parameters, body).await;
     }
     if let ("GET", ["1.0", "events"]) = request {
         return listen(operations, head, &parameters).await;
     }
     let body = body::read(body, BODY_BYTES_MAX).await?;
+    if let ("GET" | "DELETE", ["1.0", "operations", id] | ["1.0", "operations", id, "wait"]) = request
+        && let Some(member) = elsewhere(api, &caller, parse(id)?).await?
+    {
+        return api.members.forward(&member, &caller, head, body).await;
+    }
     match request {
         ("GET", []) => Ok(sync("[\"/1.0\"]")),
         ("GET", ["1.0"]) => server(api, &caller).await,
@@ -107,8 +120,8 @@ async fn answer(api: &Api, head: &mut Parts, body: Body) -> Answer {
         ("POST", ["1.0", "certificates"]) => certificates::add(api, &caller, &body).await,
         ("GET", ["1.0", "certificates", fingerprint]) => certificates::show(api, fingerprint),
         ("DELETE", ["1.0", "certificates", fingerprint]) => certificates::remove(api, fingerprint).await,
-        ("GET", ["1.0", "operations"]) => list(operations, &parameters).await,
-        ("POST", ["1.0", "operations"]) => start(operations, &parameters, &caller, &body).await,
+        ("GET", ["1.0", "operations"]) => list(api, &caller, head, &parameters).await,
+        ("POST", ["1.0", "operations"]) => start(api, &caller, head, &parameters, body).await,
         ("GET", ["1.0", "operations", id]) => show(operations, parse(id)?, &parameters).await,
         ("DELETE", ["1.0", "operations", id]) => cancel(operations, parse(id)?, &caller, &body).await,
         ("GET", ["1.0", "operations", id, "wait"]) => wait(operations, parse(id)?, &parameters).await,
@@ -130,6 +143,7 @@ async fn answer_stranger(
     api: &Api,
     caller: &Caller,
     request: (&str, &[&str]),
+    head: &Parts,
     parameters: &Parameters,
     body: Body,
 ) -> Answer {
@@ -140,6 +154,9 @@ async fn answer_stranger(
         ("POST", ["1.0", "certificates"]) => certificates::add(api, caller, &body).await,
         ("GET", ["1.0", "operations", id, "wait"]) => {
             let (id, secret) = (parse(id)?, parameters.get("secret").unwrap_or_default().to_owned());
+            if let Some(member) = elsewhere(api, caller, id).await? {
+                return api.members.forward(&member, caller, head, body).await;
+            }
             let is_open = api.operations.read(move |registry| {
                 registry.get(id).is_ok_and(|operation| operation.is_opened_by(&secret))
             });
@@ -155,6 +172,17 @@ async fn answer_stranger(
 fn parse(id: &str) -> Result<OperationId, Problem> {
     // What is no id names no operation.
     OperationId::parse(id).map_err(|_| Problem::new(404, "Operation not found"))
+}
+
+/// The member that has an operation; None: it is here, or nowhere, or a member asks.
+async fn elsewhere(api: &Api, caller: &Caller, id: OperationId) -> Result<Option<Member>, Problem> {
+    if api.members.is_empty() || caller.is_forwarded {
+        return Ok(None);
+    }
+    if api.operations.read(move |registry| registry.get(id).is_ok()).await? {
+        return Ok(None);
+    }
+    api.members.whose(id).await
 }
 
 /// What clients have to know of the server; those who are not trusted, less of it.
@@ -174,7 +202,7 @@ async fn server(api: &Api, caller: &Caller) -> Answer {
             "certificate": own.map(|own| own.certificate.to_pem()).unwrap_or_default(),
             "certificate_fingerprint": own.map(|own| own.certificate.fingerprint()).unwrap_or_default(),
             "project": "default", "server": "charmd", "server_version": env!("CARGO_PKG_VERSION"),
-            "server_pid": std::process::id(), "server_name": location, "server_clustered": false,
+            "server_pid": std::process::id(), "server_name": location, "server_clustered": !api.members.is_empty(),
             "kernel": "Linux",
         });
     }
@@ -186,7 +214,7 @@ async fn server(api: &Api, caller: &Caller) -> Answer {
     Ok(response)
 }
 
-async fn list(operations: &Operations, parameters: &Parameters) -> Answer {
+async fn list(api: &Api, caller: &Caller, head: &Parts, parameters: &Parameters) -> Answer {
     let filter = Filter::parse(parameters.get("filter").unwrap_or_default())
         .map_err(|error| Problem::new(400, error.to_string()))?;
     let limit = match parameters.get("limit").map(str::parse::<usize>) {
@@ -198,7 +226,7 @@ async fn list(operations: &Operations, parameters: &Parameters) -> Answer {
     let before = before.map_err(|error| Problem::new(400, error.to_string()))?;
     let query = Query { project: events::project(parameters)?, filter, before, limit };
     let recursion = parameters.recursion();
-    let listed = operations.read(move |registry| {
+    let listed = move |registry: &Registry| {
         let mut lists = BTreeMap::<&str, Vec<String>>::new();
         let children = if recursion > 1 { Children::Whole } else { Children::Counted };
         for operation in registry.list(&query) {
@@ -210,14 +238,32 @@ async fn list(operations: &Operations, parameters: &Parameters) -> Answer {
         }
         let lists: Vec<String> =
             lists.into_iter().map(|(key, items)| format!("\"{key}\":[{}]", items.join(","))).collect();
-        format!("{{{}}}", lists.join(","))
-    });
-    Ok(sync(&listed.await?))
+        (format!("{{{}}}", lists.join(",")), registry.location().to_owned())
+    };
+    let (here, location) = api.operations.read(listed).await?;
+    let target = parameters.get("target");
+    if api.members.is_empty() || caller.is_forwarded || target == Some(&location) {
+        return Ok(sync(&here));
+    }
+    let path = head.uri.path_and_query().map_or("", PathAndQuery::as_str);
+    let mut all = api.members.lists(caller, path, target).await?;
+    if target.is_none() {
+        all.push(serde_json::from_str(&here).unwrap_or_default());
+    }
+    Ok(sync(&text(&members::merged(all, limit))))
 }
 
-async fn start(operations: &Operations, parameters: &Parameters, caller: &Caller, body: &[u8]) -> Answer {
+async fn start(api: &Api, caller: &Caller, head: &Parts, parameters: &Parameters, body: Vec<u8>) -> Answer {
+    let operations = &api.operations;
+    if let Some(target) = parameters.get("target")
+        && !caller.is_forwarded
+        && operations.read(|registry| registry.location().to_owned()).await? != target
+    {
+        let path = head.uri.path_and_query().map_or("", PathAndQuery::as_str);
+        return api.members.start(api.members.named(target)?, caller, path, body).await;
+    }
     let project = events::project(parameters)?.unwrap_or_else(|| "default".to_owned());
-    let draft = body::draft(body, operations.kinds(), &project)?.requestor(caller.trusted()?.clone());
+    let draft = body::draft(&body, operations.kinds(), &project)?.requestor(caller.trusted()?.clone());
     let created = operations.act(move |turn| {
         let id = turn.create(draft).map(Created::id)?;
         Ok::<_, Problem>((id, super::desk::shown(turn.registry, turn.registry.get(id)?)))

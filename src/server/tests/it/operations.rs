@@ -7,6 +7,7 @@ mod desk;
 mod events;
 mod hostile;
 mod kill;
+mod members;
 mod slow;
 mod trust;
 mod websocket;

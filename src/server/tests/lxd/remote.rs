@@ -121,7 +121,8 @@ fn lxc_is_told_why_it_is_not_trusted() {
 fn lxc_trusts_a_certificate_that_it_is_given() {
     let remote = Remote::start();
     // Makes Ann's certificate, which is a file of hers.
-    remote.fail("ann", &["remote", "add", "unit", &remote.address, "--accept-certificate", "--password", "x"]);
+    remote
+        .fail("ann", &["remote", "add", "unit", &remote.address, "--accept-certificate", "--password", "x"]);
     let certificate = remote.folder.path().join("ann/client.crt").display().to_string();
     remote.print("operator", &["config", "trust", "add", &certificate]);
     remote.print("ann", &["remote", "add", "unit", &remote.address, "--accept-certificate"]);

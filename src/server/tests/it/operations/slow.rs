@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use charms_reactive_server::keeper::Keeper;
 use charms_reactive_server::listen::{Limits, Server, WATCH_LIMIT};
-use charms_reactive_server::operations::{Api, Kinds, Memory, Operations, Settings, Trust};
+use charms_reactive_server::operations::{Api, Kinds, Members, Memory, Operations, Settings, Trust};
 use serde_json::json;
 
 use super::client::{Client, id_of, read_head};
@@ -77,7 +77,11 @@ impl Impatient {
         let settings = Settings::default();
         let handle = runtime.handle().clone();
         let operations = Operations::start(Box::new(Memory), Kinds::standard(), &settings, handle);
-        let api = Api { operations: operations.expect("operations"), trust: Trust::nobody() };
+        let api = Api {
+            operations: operations.expect("operations"),
+            trust: Trust::nobody(),
+            members: Members::default(),
+        };
         let store = Box::new(charms_reactive_server::runtimeconfig::Memory);
         let (keeper, _thread) = Keeper::start(store).expect("a keeper");
         let server = Server::new(keeper, WATCH_LIMIT).operations(api).limits(LIMITS);
