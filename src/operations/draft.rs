@@ -14,6 +14,8 @@ pub enum OnConflict {
     Fail,
     /// Take the one that runs.
     Join,
+    /// Tell the one that runs to stop, and start when it has.
+    Replace,
 }
 
 /// An operation about to be made.

@@ -57,6 +57,13 @@ pub struct Record {
     pub must_run: bool,
 }
 
+impl Record {
+    /// Its reference, and of which project.
+    pub(crate) fn key(&self) -> Option<(Option<String>, String)> {
+        Some((self.project.clone(), self.reference.clone()?))
+    }
+}
+
 /// One operation, as it is now.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Operation {
@@ -92,9 +99,19 @@ impl Operation {
         self.status().is_final()
     }
 
+    /// Whether its turn has come, and it has not ended.
+    pub(crate) fn has_begun(&self) -> bool {
+        matches!(self.status(), Status::Running | Status::Cancelling)
+    }
+
     /// Whether it is a part of another.
     pub fn is_child(&self) -> bool {
         self.record.parent.is_some()
+    }
+
+    /// Whether nobody can cancel it.
+    pub(crate) fn is_fixed(&self) -> bool {
+        !self.record.may_cancel || self.will_run()
     }
 
     /// Whether it waits for its turn, and cannot be kept from it.
