@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use charms_reactive_operations::Retention;
 use charms_reactive_server::keeper::Keeper;
 use charms_reactive_server::listen::{Identity, ListenError, Quotas, Server, TlsError, Token, WATCH_LIMIT};
 use charms_reactive_server::operations::{
@@ -45,7 +46,31 @@ enum Command {
         guard: Guard,
         #[command(flatten)]
         https: HttpsArguments,
+        #[command(flatten)]
+        operations: OperationsArguments,
     },
+}
+
+/// What becomes of operations, and what is said of them.
+#[derive(clap::Args)]
+struct OperationsArguments {
+    /// For how many seconds operations are kept that have ended.
+    #[arg(long, value_name = "SECONDS", default_value = "86400")]
+    keep_for: u32,
+    /// How many operations are kept that have ended, without those that are parts of others.
+    #[arg(long, value_name = "NUMBER", default_value = "10000")]
+    keep_count: usize,
+    /// Writes requests to operations and their answers into the log, without secrets.
+    #[arg(long)]
+    debug: bool,
+}
+
+impl OperationsArguments {
+    fn settings(&self, location: &str) -> Settings {
+        let age = Duration::from_secs(self.keep_for.into());
+        let retention = Retention { age, count: self.keep_count };
+        Settings { location: location.to_owned(), retention, ..Settings::default() }
+    }
 }
 
 /// How operations are served over TLS.
@@ -170,10 +195,11 @@ enum ServeError {
 }
 
 fn main() -> ExitCode {
-    let Arguments { command: Command::Serve { store, socket, http, token_file, guard, https } } =
+    let Arguments { command: Command::Serve { store, socket, http, token_file, guard, https, operations } } =
         Arguments::parse();
-    let _ = log::set_logger(&ToStandardError).map(|()| log::set_max_level(log::LevelFilter::Info));
-    match serve(store, socket.as_deref(), http, token_file.as_deref(), &guard, &https) {
+    let level = if operations.debug { log::LevelFilter::Debug } else { log::LevelFilter::Info };
+    let _ = log::set_logger(&ToStandardError).map(|()| log::set_max_level(level));
+    match serve(store, socket.as_deref(), http, token_file.as_deref(), &guard, &https, &operations) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let chain = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source());
@@ -191,6 +217,7 @@ fn serve(
     token_file: Option<&Path>,
     guard: &Guard,
     https: &HttpsArguments,
+    arguments: &OperationsArguments,
 ) -> Result<(), ServeError> {
     let identity = guard.tls_cert.as_deref().zip(guard.tls_key.as_deref());
     let identity = identity.map(|(certificate, key)| Identity::read(certificate, key)).transpose()?;
@@ -198,7 +225,7 @@ fn serve(
     let kept = store.open_operations()?;
     let (keeper, _thread) = Keeper::start(store.open()?)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let settings = Settings { location: https.name.clone(), ..Settings::default() };
+    let settings = arguments.settings(&https.name);
     let operations = Operations::start(kept, Kinds::standard(), &settings, runtime.handle().clone())?;
     let (trust, https) = match data.as_deref() {
         None => (Trust::nobody(), None),
@@ -211,7 +238,7 @@ fn serve(
         }
     };
     let members = https.as_ref().map(|https| https.members.clone()).unwrap_or_default();
-    let api = Api { operations: operations.clone(), trust, members };
+    let api = Api { operations: operations.clone(), trust, members, is_debug: arguments.debug };
     let server = Server::new(keeper, WATCH_LIMIT).operations(api.clone()).quotas(guard.quotas);
     let token = token_file.map(|path| {
         let text = std::fs::read_to_string(path).unwrap_or_default();
@@ -262,7 +289,7 @@ struct ToStandardError;
 
 impl log::Log for ToStandardError {
     fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
-        metadata.level() <= log::Level::Info
+        metadata.level() <= log::max_level()
     }
 
     fn log(&self, record: &log::Record<'_>) {

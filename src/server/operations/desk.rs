@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 use charms_reactive_core::operation::{End, Fault, OperationId};
 use charms_reactive_core::waiter::Moment;
 use charms_reactive_operations::{
-    Children, Created, Draft, Effect, Operation, Refused, Registry, Retention, WaitId,
+    Children, Created, Draft, Effect, Notice, Operation, Refused, Registry, Retention, WaitId,
 };
 use tokio::runtime::Handle;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
@@ -19,6 +19,7 @@ use tokio::task::AbortHandle;
 
 use super::events::{Frame, LISTENER_FRAMES_MAX};
 use super::kind::{Connection, Kinds, Work};
+use super::metrics::Metrics;
 use super::store::{Store, StoreError};
 
 /// How many turns are written in one transaction at most.
@@ -119,6 +120,7 @@ pub struct Operations {
     frames: broadcast::Sender<Arc<Frame>>,
     kinds: Arc<Kinds>,
     waits: Arc<AtomicU64>,
+    metrics: Metrics,
 }
 
 /// Somebody who waits for the end of an operation.
@@ -170,7 +172,13 @@ impl Operations {
         let chance = File::open("/dev/urandom")?;
         let (messages, inbox) = channel();
         let (frames, _) = broadcast::channel(LISTENER_FRAMES_MAX);
-        let operations = Self { messages, frames, kinds: Arc::new(kinds), waits: Arc::default() };
+        let operations = Self {
+            messages,
+            frames,
+            kinds: Arc::new(kinds),
+            waits: Arc::default(),
+            metrics: Metrics::default(),
+        };
         let desk = Desk {
             registry,
             store,
@@ -190,6 +198,11 @@ impl Operations {
     /// The kinds of work that can be started.
     pub fn kinds(&self) -> &Kinds {
         &self.kinds
+    }
+
+    /// How requests came out.
+    pub(super) fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     /// Has something done at the desk; returns when it is kept.
@@ -417,6 +430,11 @@ impl Desk {
                 }
             }
             Effect::Tell(notice) => {
+                if let Notice::Operation(operation) = &notice
+                    && operation.is_finished()
+                {
+                    self.operations.metrics.ended(operation);
+                }
                 if self.operations.frames.receiver_count() > 0 {
                     let frame = Frame::new(&notice, &self.registry, self.now);
                     // The last listener may have gone just now.

@@ -24,7 +24,7 @@ use super::members::{Member, Members};
 use super::peer::Peer;
 use super::query::{Parameters, decode};
 use super::trust::Trust;
-use super::{body, certificates, events, members, trust};
+use super::{body, certificates, debug, events, members, trust};
 use crate::listen::BODY_BYTES_MAX;
 
 /// How long a request to cancel waits for the end.
@@ -59,6 +59,8 @@ pub struct Api {
     pub trust: Trust,
     /// The other members of the cluster.
     pub members: Members,
+    /// Whether requests and answers are written into the log, without the secrets that are known as such.
+    pub is_debug: bool,
 }
 
 impl Api {
@@ -80,8 +82,15 @@ pub fn router(api: Api) -> Router {
 }
 
 async fn handle(State(api): State<Api>, request: Request) -> Response<Body> {
+    let is_shown = api.is_debug && log::log_enabled!(log::Level::Debug);
+    let response = if is_shown { debug::logged(&api, request).await } else { respond(&api, request).await };
+    api.operations.metrics().answered(response.status());
+    response
+}
+
+pub(super) async fn respond(api: &Api, request: Request) -> Response<Body> {
     let (mut head, body) = request.into_parts();
-    answer(&api, &mut head, body).await.unwrap_or_else(|problem| failed(&problem))
+    answer(api, &mut head, body).await.unwrap_or_else(|problem| failed(&problem))
 }
 
 async fn answer(api: &Api, head: &mut Parts, body: Body) -> Answer {
@@ -115,6 +124,7 @@ async fn answer(api: &Api, head: &mut Parts, body: Body) -> Answer {
     match request {
         ("GET", []) => Ok(sync("[\"/1.0\"]")),
         ("GET", ["1.0"]) => server(api, &caller).await,
+        ("GET", ["1.0", "metrics"]) => metrics(operations).await,
         ("GET", ["1.0", "projects"]) => Ok(sync("[\"/1.0/projects/default\"]")),
         ("GET", ["1.0", "certificates"]) => certificates::list(api, &parameters),
         ("POST", ["1.0", "certificates"]) => certificates::add(api, &caller, &body).await,
@@ -129,7 +139,7 @@ async fn answer(api: &Api, head: &mut Parts, body: Body) -> Answer {
             _,
             []
             | ["1.0"]
-            | ["1.0", "certificates" | "events" | "operations" | "projects"]
+            | ["1.0", "certificates" | "events" | "metrics" | "operations" | "projects"]
             | ["1.0", "certificates" | "operations", _]
             | ["1.0", "operations", _, "wait" | "websocket"],
         ) => Err(Problem::not_implemented()),
@@ -211,6 +221,15 @@ async fn server(api: &Api, caller: &Caller) -> Answer {
     if let Ok(tag) = HeaderValue::from_str(&format!("\"{}\"", digest(&metadata))) {
         response.headers_mut().insert(header::ETAG, tag);
     }
+    Ok(response)
+}
+
+async fn metrics(operations: &Operations) -> Answer {
+    let metrics = operations.metrics().clone();
+    let text = operations.read(move |registry| metrics.text(registry)).await?;
+    let mut response = Response::new(Body::from(text));
+    let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
     Ok(response)
 }
 

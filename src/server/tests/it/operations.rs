@@ -5,6 +5,7 @@
 mod client;
 mod desk;
 mod events;
+mod flags;
 mod hostile;
 mod kill;
 mod members;

@@ -77,11 +77,9 @@ impl Impatient {
         let settings = Settings::default();
         let handle = runtime.handle().clone();
         let operations = Operations::start(Box::new(Memory), Kinds::standard(), &settings, handle);
-        let api = Api {
-            operations: operations.expect("operations"),
-            trust: Trust::nobody(),
-            members: Members::default(),
-        };
+        let operations = operations.expect("operations");
+        let (trust, members) = (Trust::nobody(), Members::default());
+        let api = Api { operations, trust, members, is_debug: false };
         let store = Box::new(charms_reactive_server::runtimeconfig::Memory);
         let (keeper, _thread) = Keeper::start(store).expect("a keeper");
         let server = Server::new(keeper, WATCH_LIMIT).operations(api).limits(LIMITS);
