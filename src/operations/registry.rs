@@ -4,6 +4,8 @@ mod family;
 mod kept;
 mod start;
 
+pub use kept::Differences;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::time::Duration;

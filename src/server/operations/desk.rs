@@ -11,13 +11,13 @@ use std::time::{Duration, SystemTime};
 use charms_reactive_core::operation::{End, Fault, OperationId};
 use charms_reactive_core::waiter::Moment;
 use charms_reactive_operations::{
-    Children, Created, Draft, Effect, Notice, Operation, Refused, Registry, Retention, WaitId,
+    Children, Created, Differences, Draft, Effect, Notice, Operation, Refused, Registry, Retention, WaitId,
 };
 use tokio::runtime::Handle;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::AbortHandle;
 
-use super::events::{Frame, LISTENER_FRAMES_MAX};
+use super::events::{Frame, LISTENER_FRAMES_MAX, Line, Missed};
 use super::kind::{Connection, Kinds, Work};
 use super::metrics::Metrics;
 use super::store::{Store, StoreError};
@@ -104,6 +104,8 @@ type Afterwards = Box<dyn FnOnce(bool) + Send>;
 enum Message {
     Act(Box<dyn FnOnce(Turn<'_>) -> Afterwards + Send>),
     Wait { id: OperationId, reply: oneshot::Sender<Result<Waited, Refused>>, operations: Operations },
+    Listen(u64, oneshot::Sender<Option<Missed>>),
+    Synchronize(oneshot::Sender<Result<Differences, StoreError>>),
     Ended(OperationId, End),
     Connected(OperationId, Box<Connection>),
 }
@@ -183,10 +185,12 @@ impl Operations {
             registry,
             store,
             now,
+            synchronized: now,
             chance,
             grace: settings.grace,
             attach: settings.attach,
             runtime,
+            line: Line::new(operations.frames.clone(), now),
             operations: operations.clone(),
             waiters: HashMap::new(),
             running: HashMap::new(),
@@ -266,6 +270,16 @@ impl Operations {
         }))
     }
 
+    /// Compares the operations with what the store has, and puts the store right.
+    ///
+    /// Done without being asked, too: every hour in which nobody wants anything, and whenever something can be kept
+    /// again that could not be.
+    pub async fn synchronize(&self) -> Result<Result<Differences, StoreError>, Unavailable> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Message::Synchronize(reply));
+        answer.await.map_err(|_| Unavailable)
+    }
+
     /// Hands a client to the work of an operation.
     pub(super) fn connected(&self, id: OperationId, connection: Connection) {
         self.send(Message::Connected(id, Box::new(connection)));
@@ -274,6 +288,13 @@ impl Operations {
     /// Everything that is told from now on, in order.
     pub(super) fn listen(&self) -> broadcast::Receiver<Arc<Frame>> {
         self.frames.subscribe()
+    }
+
+    /// Everything that was told after an event, and from now on; None where some of it has been forgotten.
+    pub(super) async fn listen_since(&self, number: u64) -> Result<Option<Missed>, Unavailable> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Message::Listen(number, reply));
+        answer.await.map_err(|_| Unavailable)
     }
 
     /// Tells all work to stop that would not run again, and waits for it, up to `limit`.
@@ -321,11 +342,14 @@ struct Desk {
     store: Box<dyn Store>,
     /// Time does not go back.
     now: Moment,
+    /// When it was last compared with the store.
+    synchronized: Moment,
     chance: File,
     grace: Duration,
     attach: Duration,
     runtime: Handle,
     operations: Operations,
+    line: Line,
     waiters: HashMap<WaitId, oneshot::Sender<String>>,
     running: HashMap<OperationId, Running>,
 }
@@ -340,6 +364,9 @@ impl Desk {
             let mut batch = Vec::new();
             match inbox.recv_timeout(wait) {
                 Ok(message) => batch.push(message),
+                Err(RecvTimeoutError::Timeout) if self.now.since(self.synchronized) >= SLEEP_MAX => {
+                    self.synchronize_unasked();
+                }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
@@ -347,7 +374,30 @@ impl Desk {
             self.now = self.now.max(clock());
             let afterwards = batch.into_iter().filter_map(|message| self.take(message)).collect();
             self.registry.prune(self.now);
-            is_kept = self.commit(afterwards);
+            let was_kept = std::mem::replace(&mut is_kept, self.commit(afterwards));
+            if is_kept && !was_kept {
+                // What a store said it had not kept, it may have kept.
+                self.synchronize_unasked();
+                is_kept = self.commit(Vec::new());
+            }
+        }
+    }
+
+    fn synchronize(&mut self) -> Result<Differences, StoreError> {
+        self.synchronized = self.now;
+        let differences = self.registry.synchronize(&self.store.load()?);
+        if !differences.is_none() {
+            let Differences { unknown, missing, other } = differences;
+            log::warn!(
+                "put right in the store: {unknown} unknown, {missing} missing, {other} other operations"
+            );
+        }
+        Ok(differences)
+    }
+
+    fn synchronize_unasked(&mut self) {
+        if let Err(error) = self.synchronize() {
+            log::error!("{error}; what is kept was not compared");
         }
     }
 
@@ -373,6 +423,15 @@ impl Desk {
                     Waited::Waiting(Waiting { id, wait, over, operations })
                 });
                 Some(Box::new(move |_| drop(reply.send(waited))))
+            }
+            Message::Listen(number, reply) => {
+                // What this turn has told is told after it, to those who listen.
+                drop(reply.send(self.line.since(number)));
+                None
+            }
+            Message::Synchronize(reply) => {
+                let differences = self.synchronize();
+                Some(Box::new(move |_| drop(reply.send(differences))))
             }
             Message::Connected(id, connection) => {
                 // Work that is over, or wants nobody, drops the connection.
@@ -435,11 +494,7 @@ impl Desk {
                 {
                     self.operations.metrics.ended(operation);
                 }
-                if self.operations.frames.receiver_count() > 0 {
-                    let frame = Frame::new(&notice, &self.registry, self.now);
-                    // The last listener may have gone just now.
-                    drop(self.operations.frames.send(Arc::new(frame)));
-                }
+                self.line.tell(&notice, &self.registry, self.now);
             }
             Effect::Wake(wait, id) => {
                 if let (Some(waiter), Ok(operation)) = (self.waiters.remove(&wait), self.registry.get(id)) {

@@ -332,8 +332,16 @@ async fn listen(operations: &Operations, head: &mut Parts, parameters: &Paramete
     let wanted = events::Wanted::parse(parameters)?;
     let upgrade = upgrade(head).await?;
     // Before the answer: what the client does next is heard.
-    let frames = operations.listen();
-    Ok(upgrade.on_upgrade(move |socket| events::send(socket, frames, wanted)))
+    let missed = match wanted.since {
+        None => (Vec::new(), operations.listen()),
+        Some(number) => operations.listen_since(number).await?.ok_or_else(|| {
+            Problem::new(
+                410,
+                "Events since then have been forgotten: look at the operations, and listen anew",
+            )
+        })?,
+    };
+    Ok(upgrade.on_upgrade(move |socket| events::send(socket, missed, wanted)))
 }
 
 async fn connect(
