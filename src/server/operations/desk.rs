@@ -21,6 +21,7 @@ use super::events::{Frame, LISTENER_FRAMES_MAX, Line, Missed};
 use super::kind::{Connection, Kinds, Work};
 use super::metrics::Metrics;
 use super::store::{Store, StoreError};
+use crate::certificate::hex;
 
 /// How many turns are written in one transaction at most.
 const BATCH_MAX: usize = 256;
@@ -94,7 +95,7 @@ impl Turn<'_> {
     pub fn secret(&mut self) -> String {
         let mut bytes = [0; 32];
         self.chance.read_exact(&mut bytes).expect(CHANCE);
-        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&bytes)
     }
 }
 
