@@ -60,9 +60,10 @@ async fn handle(State(operations): State<Operations>, request: Request) -> Respo
 }
 
 async fn answer(operations: &Operations, head: &mut Parts, body: Body) -> Answer {
-    let path = decode(&head.uri.path().replace('+', "%2B"));
     let parameters = Parameters::parse(head.uri.query().unwrap_or_default());
-    let segments: Vec<&str> = path.trim_matches('/').split('/').filter(|part| !part.is_empty()).collect();
+    let parts = head.uri.path().split('/').filter(|part| !part.is_empty());
+    let parts: Vec<String> = parts.map(|part| decode(&part.replace('+', "%2B"))).collect();
+    let segments: Vec<&str> = parts.iter().map(String::as_str).collect();
     let peer = head.extensions.get::<ConnectInfo<Peer>>().map(|ConnectInfo(peer)| peer.clone());
     let peer = peer.unwrap_or(Peer { uid: None });
     // Websockets have no body to be read.
