@@ -13,6 +13,8 @@ zip         zip
 go          golang-go
 etcd        etcd-server
 lxc         lxd-client
+node        nodejs
+npm         npm
 -ensurepip  python3-venv
 '
 
