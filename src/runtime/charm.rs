@@ -8,6 +8,8 @@ use serde_json::{Map, Value};
 
 use crate::Hook;
 use crate::condition::Condition;
+use crate::context::Context;
+use crate::daemon::{self, Daemon, OpenDaemon};
 use crate::endpoint::{Endpoint, EndpointKey};
 use crate::handler::{Handler, HandlerError, Work, short_name};
 use crate::import::Import;
@@ -179,6 +181,7 @@ pub struct App {
     pub(crate) has_programs: bool,
     pub(crate) keeps_options: bool,
     pub(crate) import: Option<Rc<dyn Import>>,
+    pub(crate) daemon: Option<OpenDaemon>,
 }
 
 impl App {
@@ -197,6 +200,7 @@ impl App {
             has_programs: false,
             keeps_options: false,
             import: None,
+            daemon: None,
         }
     }
 
@@ -278,6 +282,19 @@ impl App {
     #[must_use]
     pub fn import(mut self, import: impl Import + 'static) -> Self {
         self.import = Some(Rc::new(import));
+        self
+    }
+
+    /// Has a daemon on the unit, `charmd`, which can wake it and work between its hooks.
+    #[must_use]
+    pub fn daemon(self) -> Self {
+        self.daemon_with(daemon::on_socket)
+    }
+
+    /// The same, with another way to it: a test may stand in for it.
+    #[must_use]
+    pub fn daemon_with(mut self, open: impl Fn(&Context) -> Box<dyn Daemon> + 'static) -> Self {
+        self.daemon = Some(Rc::new(open));
         self
     }
 

@@ -18,6 +18,7 @@ pub mod charm;
 mod commit;
 pub mod condition;
 pub mod context;
+pub mod daemon;
 mod dispatch;
 pub mod endpoint;
 pub mod exchange;

@@ -10,7 +10,9 @@ use std::time::Duration;
 use charms_reactive_server::keeper::Keeper;
 use charms_reactive_server::listen::{Identity, ListenError, Quotas, Server, TlsError, Token, WATCH_LIMIT};
 use charms_reactive_server::operations::{self, Kinds, Operations, Settings};
-use charms_reactive_server::runtimeconfig::{Endpoint, Etcd, EtcdTls, Memory, Sqlite, Store, StoreError};
+use charms_reactive_server::runtimeconfig::{
+    Endpoint, Etcd, EtcdTls, EtcdUser, Memory, Sqlite, Store, StoreError,
+};
 use clap::{Parser, Subcommand};
 
 /// How long work that was told to stop may take when the program ends.
@@ -80,14 +82,27 @@ struct StoreArguments {
     /// A file with its key.
     #[arg(long, value_name = "FILE", requires = "etcd_cert")]
     etcd_key: Option<PathBuf>,
+    /// A user of etcd, where it has users; its role needs to read and write all below the prefix.
+    #[arg(long, value_name = "NAME", requires_all = ["etcd", "etcd_password_file"])]
+    etcd_user: Option<String>,
+    /// A file with the user's password.
+    #[arg(long, value_name = "FILE", requires = "etcd_user")]
+    etcd_password_file: Option<PathBuf>,
 }
 
 impl StoreArguments {
     fn open(self) -> Result<Box<dyn Store>, StoreError> {
-        let Self { data, etcd, etcd_prefix, etcd_ca, etcd_cert, etcd_key } = self;
+        let Self { data, etcd, etcd_prefix, etcd_ca, etcd_cert, etcd_key, etcd_user, etcd_password_file } =
+            self;
         let tls = etcd_ca.map(|authorities| EtcdTls { authorities, own: etcd_cert.zip(etcd_key) });
         Ok(match data {
-            _ if !etcd.is_empty() => Box::new(Etcd::new(etcd, &etcd_prefix, tls.as_ref())?),
+            _ if !etcd.is_empty() => {
+                let store = Etcd::new(etcd, &etcd_prefix, tls.as_ref())?;
+                match etcd_user.zip(etcd_password_file) {
+                    Some((name, password)) => Box::new(store.user(EtcdUser::read(&name, &password)?)),
+                    None => Box::new(store),
+                }
+            }
             Some(directory) => Box::new(Sqlite::open(&directory)?),
             None => Box::new(Memory),
         })

@@ -14,6 +14,8 @@ go          golang-go
 etcd        etcd-server
 lxc         lxd-client
 lxd         lxd
+node        nodejs
+npm         npm
 -ensurepip  python3-venv
 '
 

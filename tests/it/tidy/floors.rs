@@ -12,11 +12,17 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("charms-reactive-core", &[]),
     ("charms-reactive-macros", &[]),
     ("charms-reactive-hookcmd", &["charms-reactive-core"]),
+    ("charms-reactive-client", &[]),
     ("charms-reactive-waiters", &["charms-reactive-core"]),
     ("charms-reactive-operations", &["charms-reactive-core"]),
     (
         "charms-reactive-runtime",
-        &["charms-reactive-core", "charms-reactive-hookcmd", "charms-reactive-waiters"],
+        &[
+            "charms-reactive-client",
+            "charms-reactive-core",
+            "charms-reactive-hookcmd",
+            "charms-reactive-waiters",
+        ],
     ),
     ("charms-reactive-import", &["charms-reactive-core", "charms-reactive-runtime"]),
     ("charms-reactive-sim", &["charms-reactive-core", "charms-reactive-hookcmd"]),
@@ -53,6 +59,7 @@ const JUDGE: (&str, &str) = ("charms-reactive-sim", "charms-reactive-runtime");
 const RUNTIME_BRINGS: &[&str] = &[
     "equivalent",
     "hashbrown",
+    "httparse",
     "indexmap",
     "itoa",
     "log",
