@@ -1,6 +1,5 @@
 //! Paths and methods of `/1.0`.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use axum::Router;
@@ -16,7 +15,7 @@ use charms_reactive_operations::{Children, Created, Filter, Query};
 use serde_json::json;
 
 use super::answer::{Answer, Problem, failed, started, sync, sync_later};
-use super::desk::{Operations, json as text};
+use super::desk::Operations;
 use super::kind::Connection;
 use super::peer::Peer;
 use super::query::{Parameters, decode};
@@ -76,10 +75,10 @@ async fn answer(operations: &Operations, head: &mut Parts, body: Body) -> Answer
     let body = body::read(body).await?;
     match (head.method.as_str(), segments.as_slice()) {
         ("GET", []) => Ok(sync("[\"/1.0\"]")),
-        ("GET", ["1.0"]) => Ok(server(&peer, operations).await?),
-        ("GET", ["1.0", "operations"]) => list(operations, &parameters).await,
+        ("GET", ["1.0"]) => Ok(server(&peer, operations)),
+        ("GET", ["1.0", "operations"]) => list(operations, &parameters),
         ("POST", ["1.0", "operations"]) => start(operations, &parameters, &peer, &body).await,
-        ("GET", ["1.0", "operations", id]) => show(operations, parse(id)?, &parameters).await,
+        ("GET", ["1.0", "operations", id]) => show(operations, parse(id)?, &parameters),
         ("DELETE", ["1.0", "operations", id]) => cancel(operations, parse(id)?, &peer, &body).await,
         ("GET", ["1.0", "operations", id, "wait"]) => wait(operations, parse(id)?, &parameters).await,
         (
@@ -100,8 +99,7 @@ fn parse(id: &str) -> Result<OperationId, Problem> {
 }
 
 /// What clients have to know of the server.
-async fn server(peer: &Peer, operations: &Operations) -> Answer {
-    let location = operations.read(|registry| registry.location().to_owned()).await?;
+fn server(peer: &Peer, operations: &Operations) -> Response<Body> {
     let metadata = json!({
         "api_extensions": EXTENSIONS, "api_status": "stable", "api_version": "1.0",
         "auth": "trusted", "auth_methods": ["tls"], "public": false, "config": {},
@@ -109,7 +107,7 @@ async fn server(peer: &Peer, operations: &Operations) -> Answer {
         "environment": {
             "addresses": [], "certificate": "", "project": "default",
             "server": "charmd", "server_version": env!("CARGO_PKG_VERSION"), "server_pid": std::process::id(),
-            "server_name": location, "server_clustered": false, "kernel": "Linux",
+            "server_name": operations.location(), "server_clustered": false, "kernel": "Linux",
         },
     });
     let metadata = metadata.to_string();
@@ -117,10 +115,10 @@ async fn server(peer: &Peer, operations: &Operations) -> Answer {
     if let Ok(tag) = HeaderValue::from_str(&format!("\"{}\"", digest(&metadata))) {
         response.headers_mut().insert(header::ETAG, tag);
     }
-    Ok(response)
+    response
 }
 
-async fn list(operations: &Operations, parameters: &Parameters) -> Answer {
+fn list(operations: &Operations, parameters: &Parameters) -> Answer {
     let filter = Filter::parse(parameters.get("filter").unwrap_or_default())
         .map_err(|error| Problem::new(400, error.to_string()))?;
     let limit = match parameters.get("limit").map(str::parse::<usize>) {
@@ -131,22 +129,12 @@ async fn list(operations: &Operations, parameters: &Parameters) -> Answer {
     let before = parameters.get("before").map(OperationId::parse).transpose();
     let before = before.map_err(|error| Problem::new(400, error.to_string()))?;
     let query = Query { project: events::project(parameters)?, filter, before, limit };
-    let recursion = parameters.recursion();
-    let listed = operations.read(move |registry| {
-        let mut lists = BTreeMap::<&str, Vec<String>>::new();
-        let children = if recursion > 1 { Children::Whole } else { Children::Counted };
-        for operation in registry.list(&query) {
-            let item = match recursion {
-                0 => format!("\"{}\"", operation.id().url()),
-                _ => text(&registry.render(operation, children)),
-            };
-            lists.entry(operation.status().key()).or_default().push(item);
-        }
-        let lists: Vec<String> =
-            lists.into_iter().map(|(key, items)| format!("\"{key}\":[{}]", items.join(","))).collect();
-        format!("{{{}}}", lists.join(","))
-    });
-    Ok(sync(&listed.await?))
+    let children = match parameters.recursion() {
+        0 => None,
+        1 => Some(Children::Counted),
+        _ => Some(Children::Whole),
+    };
+    Ok(sync(&operations.list(&query, children)))
 }
 
 async fn start(operations: &Operations, parameters: &Parameters, peer: &Peer, body: &[u8]) -> Answer {
@@ -160,13 +148,9 @@ async fn start(operations: &Operations, parameters: &Parameters, peer: &Peer, bo
     Ok(started(&id.url(), &operation))
 }
 
-async fn show(operations: &Operations, id: OperationId, parameters: &Parameters) -> Answer {
+fn show(operations: &Operations, id: OperationId, parameters: &Parameters) -> Answer {
     let children = if parameters.recursion() > 0 { Children::Whole } else { Children::Counted };
-    let shown = operations.read(move |registry| {
-        let operation = registry.get(id)?;
-        Ok::<_, Problem>(text(&registry.render(operation, children)))
-    });
-    Ok(sync(&shown.await??))
+    Ok(sync(&operations.show(id, children)?))
 }
 
 async fn cancel(operations: &Operations, id: OperationId, peer: &Peer, body: &[u8]) -> Answer {
