@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use charms_reactive_server::keeper::Keeper;
 use charms_reactive_server::listen::{Identity, ListenError, Quotas, Server, TlsError, Token, WATCH_LIMIT};
-use charms_reactive_server::operations::{self, Kinds, Operations, Settings};
+use charms_reactive_server::operations::{self, Api, Kinds, Operations, Own, Settings, Trust, TrustError};
 use charms_reactive_server::runtimeconfig::{
     Endpoint, Etcd, EtcdTls, EtcdUser, Memory, Sqlite, Store, StoreError,
 };
@@ -33,7 +33,7 @@ enum Command {
         #[command(flatten)]
         store: StoreArguments,
         /// The unix socket to listen on.
-        #[arg(long, value_name = "PATH", required_unless_present = "http")]
+        #[arg(long, value_name = "PATH", required_unless_present_any = ["http", "https"])]
         socket: Option<PathBuf>,
         /// An address of this machine to listen on as well, for example 127.0.0.1:8080; port 0 takes a free one.
         #[arg(long, value_name = "ADDRESS")]
@@ -43,14 +43,53 @@ enum Command {
         token_file: Option<PathBuf>,
         #[command(flatten)]
         guard: Guard,
+        #[command(flatten)]
+        https: HttpsArguments,
     },
+}
+
+/// How operations are served over TLS.
+#[derive(clap::Args)]
+struct HttpsArguments {
+    /// An address to serve operations on over TLS, for example 127.0.0.1:8443: everything to clients whose
+    /// certificates are trusted. Without `--tls-cert`, `server.crt` and `server.key` in the directory of the data
+    /// are shown, and made at the first start.
+    #[arg(long, value_name = "ADDRESS", requires = "data")]
+    https: Option<SocketAddr>,
+    /// For how many seconds a token is good by which a client can add itself to those who are trusted.
+    #[arg(long, value_name = "SECONDS", default_value = "3600", requires = "https")]
+    token_age: u32,
+}
+
+impl HttpsArguments {
+    /// Takes the address, as whom, and with whom to trust; None: nothing was asked for.
+    fn open(&self, data: &Path, own: Option<Identity>) -> Result<Option<(Https, Own)>, ServeError> {
+        let Some(address) = self.https else { return Ok(None) };
+        let identity = match own {
+            Some(identity) => identity,
+            None => Identity::open(data)?,
+        };
+        let listener = std::net::TcpListener::bind(address)?;
+        let own = Own {
+            certificate: identity.certificate().clone(),
+            addresses: vec![listener.local_addr()?.to_string()],
+            token_age: Duration::from_secs(self.token_age.into()),
+        };
+        Ok(Some((Https { listener, identity }, own)))
+    }
+}
+
+/// Where operations are served over TLS, and as whom.
+struct Https {
+    listener: std::net::TcpListener,
+    identity: Identity,
 }
 
 /// What stands between the service and its clients.
 #[derive(clap::Args)]
 struct Guard {
     /// A file with the certificate to show on TCP, in PEM; beyond this machine that, its key and a token have to be.
-    #[arg(long, value_name = "FILE", requires_all = ["http", "tls_key"])]
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
     tls_cert: Option<PathBuf>,
     /// A file with the key of the certificate, in PEM.
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
@@ -120,6 +159,8 @@ impl StoreArguments {
 enum ServeError {
     #[error("cannot keep data")]
     Store(#[from] StoreError),
+    #[error("cannot tell whom to trust")]
+    Trust(#[from] TrustError),
     #[error("cannot keep operations")]
     Operations(#[from] operations::StoreError),
     #[error("cannot serve")]
@@ -133,9 +174,10 @@ enum ServeError {
 }
 
 fn main() -> ExitCode {
-    let Arguments { command: Command::Serve { store, socket, http, token_file, guard } } = Arguments::parse();
+    let Arguments { command: Command::Serve { store, socket, http, token_file, guard, https } } =
+        Arguments::parse();
     let _ = log::set_logger(&ToStandardError).map(|()| log::set_max_level(log::LevelFilter::Info));
-    match serve(store, socket.as_deref(), http, token_file.as_deref(), &guard) {
+    match serve(store, socket.as_deref(), http, token_file.as_deref(), &guard, &https) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let chain = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source());
@@ -152,15 +194,28 @@ fn serve(
     http: Option<SocketAddr>,
     token_file: Option<&Path>,
     guard: &Guard,
+    https: &HttpsArguments,
 ) -> Result<(), ServeError> {
+    let identity = guard.tls_cert.as_deref().zip(guard.tls_key.as_deref());
+    let identity = identity.map(|(certificate, key)| Identity::read(certificate, key)).transpose()?;
+    let data = store.data.clone();
     let kept = store.open_operations()?;
     let (keeper, _thread) = Keeper::start(store.open()?)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let operations =
         Operations::start(kept, Kinds::standard(), &Settings::default(), runtime.handle().clone())?;
-    let server = Server::new(keeper, WATCH_LIMIT).operations(operations.clone()).quotas(guard.quotas);
-    let identity = guard.tls_cert.as_deref().zip(guard.tls_key.as_deref());
-    let identity = identity.map(|(certificate, key)| Identity::read(certificate, key)).transpose()?;
+    let (trust, https) = match data.as_deref() {
+        None => (Trust::nobody(), None),
+        Some(data) => {
+            let trust = Trust::open(data)?;
+            match https.open(data, identity.clone())? {
+                None => (trust, None),
+                Some((https, own)) => (trust.own(own), Some(https)),
+            }
+        }
+    };
+    let api = Api { operations: operations.clone(), trust };
+    let server = Server::new(keeper, WATCH_LIMIT).operations(api.clone()).quotas(guard.quotas);
     let token = token_file.map(|path| {
         let text = std::fs::read_to_string(path).unwrap_or_default();
         Token::new(&text).ok_or_else(|| ServeError::Token(path.display().to_string()))
@@ -179,11 +234,19 @@ fn serve(
                 None => std::future::pending().await,
             }
         };
+        let tls = async {
+            match https {
+                Some(Https { listener, identity }) => server.clone().serve_https(listener, &identity).await,
+                None => std::future::pending().await,
+            }
+        };
+        api.end_expired_tokens().await;
         let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
         // Whoever was answered is in the store: of requests, there is nothing to be finished.
         tokio::select! {
             result = unix => result?,
             result = tcp => result?,
+            result = tls => result?,
             _ = terminate.recv() => {}
             _ = tokio::signal::ctrl_c() => {}
         }

@@ -13,6 +13,8 @@
 
 mod answer;
 mod body;
+mod caller;
+mod certificates;
 mod demo;
 mod desk;
 mod events;
@@ -21,11 +23,13 @@ mod peer;
 mod query;
 mod routes;
 mod store;
+mod trust;
 mod view;
 
 pub use demo::Demo;
 pub use desk::{Operations, Settings, Turn, Unavailable, Waiting};
 pub use kind::{Connection, Kind, Kinds, Work};
 pub use peer::Peer;
-pub use routes::router;
+pub use routes::{Api, router};
 pub use store::{Kept, Memory, Sqlite, Store, StoreError};
+pub use trust::{Own, Trust, TrustError, Trusted};

@@ -1,7 +1,6 @@
 //! The one thread that owns the registry: turns one after another, the store, and the work that runs.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fmt::Write as _;
 use std::fs::File;
 use std::io::Read as _;
 use std::sync::Arc;
@@ -78,11 +77,7 @@ impl Turn<'_> {
     /// Sockets without a secret are given one.
     pub fn create(&mut self, mut draft: Draft) -> Result<Created, Refused> {
         for secret in draft.sockets.values_mut().filter(|secret| secret.is_empty()) {
-            let mut bytes = [0; 32];
-            self.chance.read_exact(&mut bytes).expect(CHANCE);
-            for byte in bytes {
-                write!(secret, "{byte:02x}").expect("a text can be written to");
-            }
+            *secret = self.secret();
         }
         let (mut at, chance) = (self.now, &mut *self.chance);
         let new_id = || {
@@ -93,6 +88,13 @@ impl Turn<'_> {
             OperationId::new(at, bytes)
         };
         self.registry.create(draft, new_id, self.now)
+    }
+
+    /// A text that nobody can guess: 64 hexadecimal digits.
+    pub fn secret(&mut self) -> String {
+        let mut bytes = [0; 32];
+        self.chance.read_exact(&mut bytes).expect(CHANCE);
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }
 
