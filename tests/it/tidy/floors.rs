@@ -12,7 +12,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("charms-reactive-core", &[]),
     ("charms-reactive-macros", &[]),
     ("charms-reactive-hookcmd", &["charms-reactive-core"]),
-    ("charms-reactive-client", &[]),
+    ("charms-reactive-client", &["charms-reactive-core"]),
     ("charms-reactive-waiters", &["charms-reactive-core"]),
     ("charms-reactive-operations", &["charms-reactive-core"]),
     (
