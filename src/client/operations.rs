@@ -14,7 +14,7 @@ use crate::response::Response;
 use crate::url::{id_of, operation_path, operations_path, with_query};
 use crate::wire::Deadline;
 
-/// How long one request waits; then the next one does.  A way that is dead is found out after this time.
+/// How long one request waits; then the next one does.  A way that is dead is found out then.
 const WAIT_SLICE: Duration = Duration::from_secs(30);
 
 /// How long a server may be away while somebody waits: time for it to be started again.
@@ -151,23 +151,23 @@ impl Client {
     /// [`ClientError::Failed`], [`ClientError::Cancelled`] and [`ClientError::TimedOut`], each with the
     /// operation; others where nobody can tell.
     pub fn wait_for_operation(&self, id: &str, limit: Option<Duration>) -> Result<Operation, ClientError> {
-        self.wait(id, limit, |_| {})
+        self.wait(id, limit, WAIT_SLICE, |_| {})
     }
 
-    /// The same; `each` is shown the operation at once, and then whenever a request has come back and it is
-    /// not over.
+    /// The same; `each` is shown the operation at once, and then about `every` so often while it is not over.
     pub fn wait(
         &self,
         id: &str,
         limit: Option<Duration>,
+        every: Duration,
         mut each: impl FnMut(&Operation),
     ) -> Result<Operation, ClientError> {
         let deadline = limit.map(Deadline::after);
         let (mut away, mut pauses, mut is_known) = (None::<Deadline>, Pauses::new(), false);
         loop {
-            let left = deadline.map_or(WAIT_SLICE, Deadline::left);
+            let left = deadline.map_or(every, Deadline::left);
             // The first one comes back at once: then it is known that there is something to wait for.
-            let slice = if is_known { left.min(WAIT_SLICE) } else { Duration::ZERO };
+            let slice = if is_known { left.min(every) } else { Duration::ZERO };
             let until = Deadline::after(slice);
             match self.wait_once(id, slice) {
                 Ok(operation) if operation.is_final() => return operation.or_error(),

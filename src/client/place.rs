@@ -38,16 +38,6 @@ pub trait Place: fmt::Debug + Send + Sync {
         self.root()
     }
 
-    /// What the first line of a request for this path names; proxies want the whole URL.
-    fn target(&self, path: &str) -> String {
-        path.to_owned()
-    }
-
-    /// Headers that the way there needs.
-    fn headers(&self) -> Vec<(String, String)> {
-        Vec::new()
-    }
-
     /// Another server that this one sends us to: the part of a URL before its path.
     ///
     /// # Errors

@@ -120,17 +120,16 @@ impl Client {
     ) -> Result<Response, ClientError> {
         let place = &*target.place;
         let host = place.host();
-        let own = place.headers();
         let mut headers: Vec<(&str, &str)> = vec![("Host", &host)];
         let ours = self.headers.iter().filter(|(name, _)| target.is_home || name != AUTHORIZATION);
-        headers.extend(ours.chain(&own).map(|(name, value)| (name.as_str(), value.as_str())));
+        headers.extend(ours.map(|(name, value)| (name.as_str(), value.as_str())));
         if body.is_some() {
             headers.push(("Content-Type", "application/json"));
         }
         sendable(method, &target.path, &headers)?;
         let body = body.map(Value::to_string);
         let request =
-            wire::request(method, &place.target(&target.path), &headers, body.as_deref().map(str::as_bytes));
+            wire::request(method, &target.path, &headers, body.as_deref().map(str::as_bytes));
         let silent = || ClientError::Silent { place: place.shown(), limit };
         let connected = place.connect(deadline.left());
         let mut stream = connected.map_err(|source| match source.kind() {

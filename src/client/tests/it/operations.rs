@@ -101,7 +101,7 @@ fn a_wait_that_is_over_first_is_no_failure() {
     let server = Server::start((0..200).map(|_| sync(&operation("a", 103, ""))).collect());
     let (client, begin, mut seen) = (server.client(), Instant::now(), 0);
     let limit = Duration::from_millis(300);
-    let result = client.wait("a", Some(limit), |_| seen += 1);
+    let result = client.wait("a", Some(limit), limit, |_| seen += 1);
     assert!(matches!(result, Err(ClientError::TimedOut { .. })), "{result:?}");
     assert!(begin.elapsed() >= limit && (2..20).contains(&seen), "{seen} in {:?}", begin.elapsed());
 }
