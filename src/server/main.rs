@@ -2,15 +2,19 @@
 
 #![expect(clippy::print_stderr, reason = "a program says what is wrong, and where it listens")]
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use charms_reactive_core::UnitName;
+use charms_reactive_server::database::DatabaseError;
 use charms_reactive_server::keeper::Keeper;
 use charms_reactive_server::listen::{Identity, ListenError, Quotas, Server, TlsError, Token, WATCH_LIMIT};
 use charms_reactive_server::operations::{self, Kinds, Operations, Settings};
 use charms_reactive_server::runtimeconfig::{Endpoint, Etcd, EtcdTls, Memory, Sqlite, Store, StoreError};
+use charms_reactive_server::wake::{Juju, WakeUps};
 use clap::{Parser, Subcommand};
 
 /// How long work that was told to stop may take when the program ends.
@@ -41,6 +45,9 @@ enum Command {
         token_file: Option<PathBuf>,
         #[command(flatten)]
         guard: Guard,
+        /// The unit of this daemon, for example web/0: Juju is asked to wake it when that is due.
+        #[arg(long, value_name = "UNIT", value_parser = UnitName::parse, requires = "socket")]
+        unit: Option<UnitName>,
     },
 }
 
@@ -107,6 +114,8 @@ enum ServeError {
     Store(#[from] StoreError),
     #[error("cannot keep operations")]
     Operations(#[from] operations::StoreError),
+    #[error("cannot keep wake-ups")]
+    WakeUps(#[from] DatabaseError),
     #[error("cannot serve")]
     Listen(#[from] ListenError),
     #[error("cannot read a token from `{0}`, expected a file with one line")]
@@ -118,9 +127,10 @@ enum ServeError {
 }
 
 fn main() -> ExitCode {
-    let Arguments { command: Command::Serve { store, socket, http, token_file, guard } } = Arguments::parse();
+    let Arguments { command } = Arguments::parse();
+    let Command::Serve { store, socket, http, token_file, guard, unit } = command;
     let _ = log::set_logger(&ToStandardError).map(|()| log::set_max_level(log::LevelFilter::Info));
-    match serve(store, socket.as_deref(), http, token_file.as_deref(), &guard) {
+    match serve(store, socket.as_deref(), http, token_file.as_deref(), &guard, unit) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let chain = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source());
@@ -137,13 +147,18 @@ fn serve(
     http: Option<SocketAddr>,
     token_file: Option<&Path>,
     guard: &Guard,
+    unit: Option<UnitName>,
 ) -> Result<(), ServeError> {
     let kept = store.open_operations()?;
+    let wake_ups = WakeUps::open(store.data.as_deref())?;
     let (keeper, _thread) = Keeper::start(store.open()?)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let operations =
         Operations::start(kept, Kinds::standard(), &Settings::default(), runtime.handle().clone())?;
-    let server = Server::new(keeper, WATCH_LIMIT).operations(operations.clone()).quotas(guard.quotas);
+    let server = Server::new(keeper.clone(), WATCH_LIMIT)
+        .operations(operations.clone())
+        .wake_ups(wake_ups.clone())
+        .quotas(guard.quotas);
     let identity = guard.tls_cert.as_deref().zip(guard.tls_key.as_deref());
     let identity = identity.map(|(certificate, key)| Identity::read(certificate, key)).transpose()?;
     let token = token_file.map(|path| {
@@ -164,6 +179,9 @@ fn serve(
                 None => std::future::pending().await,
             }
         };
+        if let Some(unit) = unit {
+            tokio::spawn(wake_ups.keep_waking(Juju::new(unit, path().as_deref()), keeper));
+        }
         let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
         // Whoever was answered is in the store: of requests, there is nothing to be finished.
         tokio::select! {
@@ -178,6 +196,12 @@ fn serve(
         }
         Ok(())
     })
+}
+
+/// The folders with programs.
+#[expect(clippy::disallowed_methods, reason = "the one variable that is looked at")]
+fn path() -> Option<OsString> {
+    std::env::var_os("PATH")
 }
 
 /// Log records, a line each: systemd and Pebble keep them.

@@ -13,3 +13,4 @@ mod operations;
 mod socket;
 mod sqlite;
 mod undo;
+mod wake;
