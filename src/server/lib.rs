@@ -24,4 +24,5 @@ pub mod keeper;
 pub mod listen;
 pub mod operations;
 pub mod runtimeconfig;
+pub mod service;
 pub mod wake;

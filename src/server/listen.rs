@@ -4,11 +4,10 @@ mod batch;
 mod quota;
 mod respond;
 mod tls;
+mod unix;
 
-use std::fs::Permissions;
 use std::io;
 use std::net::SocketAddr;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -18,7 +17,7 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, Response, header};
 use serde_json::Value;
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::TcpListener;
 use tokio::time::Instant;
 
 use crate::keeper::{Keeper, Reply};
@@ -154,14 +153,7 @@ impl Server {
 
     /// Serves a unix socket that its owner and group can use; one that a dead server left is replaced.
     pub async fn serve_unix(self, path: &Path) -> Result<(), ListenError> {
-        if path.exists() {
-            if tokio::net::UnixStream::connect(path).await.is_ok() {
-                return Err(ListenError::InUse { path: path.display().to_string() });
-            }
-            std::fs::remove_file(path)?;
-        }
-        let listener = UnixListener::bind(path)?;
-        std::fs::set_permissions(path, Permissions::from_mode(0o660))?;
+        let listener = unix::bind(path)?;
         log::info!("listening on {}", path.display());
         let operations = self.operations.clone().map(operations::router);
         let wake_ups = self.wake_ups.clone().map(wake::router);

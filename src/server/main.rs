@@ -1,8 +1,11 @@
 //! `charmd`: see the crate.
 
-#![expect(clippy::print_stderr, reason = "a program says what is wrong, and where it listens")]
+#![expect(
+    clippy::print_stderr,
+    clippy::print_stdout,
+    reason = "a program says what is wrong, and where it listens"
+)]
 
-use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -14,11 +17,15 @@ use charms_reactive_server::keeper::Keeper;
 use charms_reactive_server::listen::{Identity, ListenError, Quotas, Server, TlsError, Token, WATCH_LIMIT};
 use charms_reactive_server::operations::{self, Kinds, Operations, Settings};
 use charms_reactive_server::runtimeconfig::{Endpoint, Etcd, EtcdTls, Memory, Sqlite, Store, StoreError};
+use charms_reactive_server::service::{ServiceArgs, ServiceError};
 use charms_reactive_server::wake::{Juju, WakeUps};
 use clap::{Parser, Subcommand};
 
 /// How long work that was told to stop may take when the program ends.
 const SHUTDOWN_MAX: Duration = Duration::from_secs(5);
+
+/// The exit code of `charmd service status` where it does not answer.
+const STOPPED: u8 = 3;
 
 /// The daemon of a unit: serves waiters and operations to its programs.
 #[derive(Parser)]
@@ -48,7 +55,12 @@ enum Command {
         /// The unit of this daemon, for example web/0: Juju is asked to wake it when that is due.
         #[arg(long, value_name = "UNIT", value_parser = UnitName::parse, requires = "socket")]
         unit: Option<UnitName>,
+        /// Leave the session of whoever started it.
+        #[arg(long, hide = true)]
+        own_session: bool,
     },
+    /// Installs, starts, stops, removes the daemon of a unit as a service, or tells whether it answers.
+    Service(ServiceArgs),
 }
 
 /// What stands between the service and its clients.
@@ -122,16 +134,26 @@ enum ServeError {
     Token(String),
     #[error("cannot speak TLS")]
     Tls(#[from] TlsError),
+    #[error("cannot see to the service")]
+    Service(#[from] ServiceError),
     #[error("cannot start")]
     Io(#[from] std::io::Error),
 }
 
 fn main() -> ExitCode {
-    let Arguments { command } = Arguments::parse();
-    let Command::Serve { store, socket, http, token_file, guard, unit } = command;
     let _ = log::set_logger(&ToStandardError).map(|()| log::set_max_level(log::LevelFilter::Info));
-    match serve(store, socket.as_deref(), http, token_file.as_deref(), &guard, unit) {
-        Ok(()) => ExitCode::SUCCESS,
+    let result = match Arguments::parse().command {
+        Command::Serve { store, socket, http, token_file, guard, unit, own_session } => {
+            if own_session && let Err(error) = rustix::process::setsid() {
+                log::warn!("cannot leave the session: {error}");
+            }
+            serve(store, socket.as_deref(), http, token_file.as_deref(), &guard, unit).map(|()| true)
+        }
+        Command::Service(arguments) => service(arguments),
+    };
+    match result {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(STOPPED),
         Err(error) => {
             let chain = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source());
             let reasons: Vec<String> = chain.map(ToString::to_string).collect();
@@ -139,6 +161,13 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Sees to the service; tells whether all is well.
+fn service(arguments: ServiceArgs) -> Result<bool, ServeError> {
+    let (text, is_well) = arguments.run(variable, &std::env::current_exe()?)?;
+    println!("{text}");
+    Ok(is_well)
 }
 
 fn serve(
@@ -167,7 +196,7 @@ fn serve(
     });
     let token = token.transpose()?;
     runtime.block_on(async {
-        let unix = async {
+        let local = async {
             match socket {
                 Some(path) => server.clone().serve_unix(path).await,
                 None => std::future::pending().await,
@@ -180,12 +209,14 @@ fn serve(
             }
         };
         if let Some(unit) = unit {
-            tokio::spawn(wake_ups.keep_waking(Juju::new(unit, path().as_deref()), keeper));
+            tokio::spawn(
+                wake_ups.keep_waking(Juju::new(unit, &variable("PATH").unwrap_or_default()), keeper),
+            );
         }
         let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
         // Whoever was answered is in the store: of requests, there is nothing to be finished.
         tokio::select! {
-            result = unix => result?,
+            result = local => result?,
             result = tcp => result?,
             _ = terminate.recv() => {}
             _ = tokio::signal::ctrl_c() => {}
@@ -198,10 +229,10 @@ fn serve(
     })
 }
 
-/// The folders with programs.
-#[expect(clippy::disallowed_methods, reason = "the one variable that is looked at")]
-fn path() -> Option<OsString> {
-    std::env::var_os("PATH")
+/// A variable of this process.
+#[expect(clippy::disallowed_methods, reason = "a program: where others are, and what Juju says of a hook")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
 
 /// Log records, a line each: systemd and Pebble keep them.

@@ -37,9 +37,8 @@ pub struct Juju {
 
 impl Juju {
     /// For this unit; `path` are the folders with programs.
-    pub fn new(unit: UnitName, path: Option<&std::ffi::OsStr>) -> Self {
-        let path = path.map(|path| std::env::split_paths(path).collect()).unwrap_or_default();
-        Self { unit, path }
+    pub fn new(unit: UnitName, path: &str) -> Self {
+        Self { unit, path: std::env::split_paths(path).collect() }
     }
 
     fn program(&self) -> Option<PathBuf> {

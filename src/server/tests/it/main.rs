@@ -10,6 +10,7 @@ mod http;
 mod keeper;
 mod memory;
 mod operations;
+mod service;
 mod socket;
 mod sqlite;
 mod undo;
