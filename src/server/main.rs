@@ -1,22 +1,33 @@
 //! `charmd`: see the crate.
 
-#![expect(clippy::print_stderr, reason = "a program says what is wrong, and where it listens")]
+#![expect(
+    clippy::print_stderr,
+    clippy::print_stdout,
+    reason = "a program says what is wrong, and where it listens"
+)]
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use charms_reactive_core::UnitName;
+use charms_reactive_server::database::DatabaseError;
 use charms_reactive_server::keeper::Keeper;
 use charms_reactive_server::listen::{Identity, ListenError, Quotas, Server, TlsError, Token, WATCH_LIMIT};
 use charms_reactive_server::operations::{self, Api, Kinds, Operations, Own, Settings, Trust, TrustError};
 use charms_reactive_server::runtimeconfig::{
     Endpoint, Etcd, EtcdTls, EtcdUser, Memory, Sqlite, Store, StoreError,
 };
+use charms_reactive_server::service::{ServiceArgs, ServiceError};
+use charms_reactive_server::wake::{Juju, WakeUps};
 use clap::{Parser, Subcommand};
 
 /// How long work that was told to stop may take when the program ends.
 const SHUTDOWN_MAX: Duration = Duration::from_secs(5);
+
+/// The exit code of `charmd service status` where it does not answer.
+const STOPPED: u8 = 3;
 
 /// The daemon of a unit: serves waiters and operations to its programs.
 #[derive(Parser)]
@@ -45,7 +56,15 @@ enum Command {
         guard: Guard,
         #[command(flatten)]
         https: HttpsArguments,
+        /// The unit of this daemon, for example web/0: Juju is asked to wake it when that is due.
+        #[arg(long, value_name = "UNIT", value_parser = UnitName::parse, requires = "socket")]
+        unit: Option<UnitName>,
+        /// Leave the session of whoever started it.
+        #[arg(long, hide = true)]
+        own_session: bool,
     },
+    /// Installs, starts, stops, removes the daemon of a unit as a service, or tells whether it answers.
+    Service(ServiceArgs),
 }
 
 /// How operations are served over TLS.
@@ -163,22 +182,34 @@ enum ServeError {
     Trust(#[from] TrustError),
     #[error("cannot keep operations")]
     Operations(#[from] operations::StoreError),
+    #[error("cannot keep wake-ups")]
+    WakeUps(#[from] DatabaseError),
     #[error("cannot serve")]
     Listen(#[from] ListenError),
     #[error("cannot read a token from `{0}`, expected a file with one line")]
     Token(String),
     #[error("cannot speak TLS")]
     Tls(#[from] TlsError),
+    #[error("cannot see to the service")]
+    Service(#[from] ServiceError),
     #[error("cannot start")]
     Io(#[from] std::io::Error),
 }
 
 fn main() -> ExitCode {
-    let Arguments { command: Command::Serve { store, socket, http, token_file, guard, https } } =
-        Arguments::parse();
     let _ = log::set_logger(&ToStandardError).map(|()| log::set_max_level(log::LevelFilter::Info));
-    match serve(store, socket.as_deref(), http, token_file.as_deref(), &guard, &https) {
-        Ok(()) => ExitCode::SUCCESS,
+    let result = match Arguments::parse().command {
+        Command::Serve { store, socket, http, token_file, guard, https, unit, own_session } => {
+            if own_session && let Err(error) = rustix::process::setsid() {
+                log::warn!("cannot leave the session: {error}");
+            }
+            serve(store, socket.as_deref(), http, token_file.as_deref(), &guard, &https, unit).map(|()| true)
+        }
+        Command::Service(arguments) => service(arguments),
+    };
+    match result {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(STOPPED),
         Err(error) => {
             let chain = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source());
             let reasons: Vec<String> = chain.map(ToString::to_string).collect();
@@ -188,6 +219,13 @@ fn main() -> ExitCode {
     }
 }
 
+/// Sees to the service; tells whether all is well.
+fn service(arguments: ServiceArgs) -> Result<bool, ServeError> {
+    let (text, is_well) = arguments.run(variable, &std::env::current_exe()?)?;
+    println!("{text}");
+    Ok(is_well)
+}
+
 fn serve(
     store: StoreArguments,
     socket: Option<&Path>,
@@ -195,11 +233,13 @@ fn serve(
     token_file: Option<&Path>,
     guard: &Guard,
     https: &HttpsArguments,
+    unit: Option<UnitName>,
 ) -> Result<(), ServeError> {
     let identity = guard.tls_cert.as_deref().zip(guard.tls_key.as_deref());
     let identity = identity.map(|(certificate, key)| Identity::read(certificate, key)).transpose()?;
     let data = store.data.clone();
     let kept = store.open_operations()?;
+    let wake_ups = WakeUps::open(store.data.as_deref())?;
     let (keeper, _thread) = Keeper::start(store.open()?)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let operations =
@@ -215,14 +255,17 @@ fn serve(
         }
     };
     let api = Api { operations: operations.clone(), trust };
-    let server = Server::new(keeper, WATCH_LIMIT).operations(api.clone()).quotas(guard.quotas);
+    let server = Server::new(keeper.clone(), WATCH_LIMIT)
+        .operations(api.clone())
+        .wake_ups(wake_ups.clone())
+        .quotas(guard.quotas);
     let token = token_file.map(|path| {
         let text = std::fs::read_to_string(path).unwrap_or_default();
         Token::new(&text).ok_or_else(|| ServeError::Token(path.display().to_string()))
     });
     let token = token.transpose()?;
     runtime.block_on(async {
-        let unix = async {
+        let local = async {
             match socket {
                 Some(path) => server.clone().serve_unix(path).await,
                 None => std::future::pending().await,
@@ -241,10 +284,15 @@ fn serve(
             }
         };
         api.end_expired_tokens().await;
+        if let Some(unit) = unit {
+            tokio::spawn(
+                wake_ups.keep_waking(Juju::new(unit, &variable("PATH").unwrap_or_default()), keeper),
+            );
+        }
         let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
         // Whoever was answered is in the store: of requests, there is nothing to be finished.
         tokio::select! {
-            result = unix => result?,
+            result = local => result?,
             result = tcp => result?,
             result = tls => result?,
             _ = terminate.recv() => {}
@@ -256,6 +304,12 @@ fn serve(
         }
         Ok(())
     })
+}
+
+/// A variable of this process.
+#[expect(clippy::disallowed_methods, reason = "a program: where others are, and what Juju says of a hook")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
 
 /// Log records, a line each: systemd and Pebble keep them.

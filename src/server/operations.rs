@@ -11,8 +11,8 @@
 //!     └─► events       one line of notices in order; who is too slow for it is cut off
 //! ```
 
-mod answer;
-mod body;
+pub(crate) mod answer;
+pub(crate) mod body;
 mod caller;
 mod certificates;
 mod demo;
