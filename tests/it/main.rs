@@ -24,4 +24,5 @@ mod typed_commands;
 mod unit;
 mod unit_tools;
 mod upgrade;
+mod waiter_service;
 mod waiters;
