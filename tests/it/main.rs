@@ -25,3 +25,4 @@ mod unit;
 mod unit_tools;
 mod upgrade;
 mod waiters;
+mod wake_ups;
