@@ -26,3 +26,4 @@ mod unit_tools;
 mod upgrade;
 mod waiter_service;
 mod waiters;
+mod wake_ups;

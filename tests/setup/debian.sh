@@ -16,6 +16,8 @@ lxc         lxd-client
 lxd         lxd
 node        nodejs
 npm         npm
+musl-gcc    musl-tools
+systemd-analyze  systemd
 -ensurepip  python3-venv
 '
 
