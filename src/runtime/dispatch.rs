@@ -11,6 +11,7 @@ use charms_reactive_hookcmd::CommandError;
 use serde_json::{Map, Value};
 
 use crate::context::Context;
+use crate::daemon::Reach;
 use crate::file::FileError;
 use crate::handler::{Handler, HandlerError};
 use crate::import::{Import, Imported};
@@ -103,6 +104,10 @@ pub(crate) struct Dispatch {
     pub(crate) plan: RefCell<Plan>,
     /// What knows the framework that the charm was written in before.
     pub(crate) import: Option<Rc<dyn Import>>,
+    /// The daemon of the unit.
+    pub(crate) daemon: Reach,
+    /// Whether it keeps the waiters.
+    pub(crate) has_waiter_service: bool,
     /// What was taken over in this dispatch.
     pub(crate) imported: RefCell<Option<Imported>>,
     /// Handlers that are programs of the charm.
@@ -148,6 +153,8 @@ impl Dispatch {
             files_read: FilesRead::default(),
             plan: RefCell::default(),
             import: None,
+            daemon: Reach::new(None),
+            has_waiter_service: false,
             imported: RefCell::default(),
             programs: Vec::new(),
             is_hook_phase: Cell::new(false),

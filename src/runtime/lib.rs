@@ -18,6 +18,7 @@ pub mod charm;
 mod commit;
 pub mod condition;
 pub mod context;
+pub mod daemon;
 mod dispatch;
 pub mod endpoint;
 pub mod exchange;
@@ -51,6 +52,7 @@ pub mod trigger;
 mod unit;
 pub mod view;
 pub mod waiter;
+mod wake;
 
 pub use automatic::{CHANGED_FLAGS_BYTES_MAX, CONFIG_CHANGED, IS_LEADER, SERIES_UPGRADE};
 pub use charm::{App, Charm};

@@ -14,6 +14,7 @@ use crate::automatic;
 use crate::charm::App;
 use crate::commit::{Committed, commit};
 use crate::context::{Context, variable};
+use crate::daemon::Reach;
 use crate::dispatch::{Dispatch, DispatchError, caught, panic_message};
 use crate::endpoint::Endpoint;
 use crate::external;
@@ -134,6 +135,8 @@ fn attempt(
         dispatch.programs = external::discover(&dispatch.context.charm_dir);
     }
     dispatch.import.clone_from(&app.import);
+    dispatch.daemon = Reach::new(app.daemon.clone());
+    dispatch.has_waiter_service = app.has_waiter_service;
     let dispatch = Rc::new(dispatch);
     // Handlers are guarded by themselves; this is for interfaces, and for ourselves.
     let result = catch_unwind(AssertUnwindSafe(|| through(app, &dispatch)));

@@ -5,11 +5,10 @@ mod connection;
 mod quota;
 mod respond;
 mod tls;
+mod unix;
 
-use std::fs::Permissions;
 use std::io;
 use std::net::SocketAddr;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -19,13 +18,14 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, Response, header};
 use serde_json::Value;
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::TcpListener;
 use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use crate::keeper::{Keeper, Reply};
 use crate::operations::{self, Api};
 use crate::runtimeconfig::{ApiError, Call, Code, Incoming, Presentation, discovery, openapi};
+use crate::wake::{self, WakeUps};
 pub use connection::Limits;
 use connection::Listener;
 use quota::Count;
@@ -60,6 +60,7 @@ pub struct Server {
     /// What is served on unix sockets beside it, and alone on TLS with certificates of clients.
     operations: Option<Api>,
     limits: Limits,
+    wake_ups: Option<WakeUps>,
 }
 
 /// A secret that clients have to say.
@@ -128,6 +129,7 @@ impl Server {
             quota: None,
             operations: None,
             limits: Limits::default(),
+            wake_ups: None,
         }
     }
 
@@ -161,20 +163,21 @@ impl Server {
         Self { operations: Some(operations), ..self }
     }
 
+    /// The same, with wake-ups on unix sockets.
+    #[must_use]
+    pub fn wake_ups(self, wake_ups: WakeUps) -> Self {
+        Self { wake_ups: Some(wake_ups), ..self }
+    }
+
     /// Serves a unix socket that its owner and group can use; one that a dead server left is replaced.
     pub async fn serve_unix(self, path: &Path) -> Result<(), ListenError> {
-        if path.exists() {
-            if tokio::net::UnixStream::connect(path).await.is_ok() {
-                return Err(ListenError::InUse { path: path.display().to_string() });
-            }
-            std::fs::remove_file(path)?;
-        }
-        let listener = UnixListener::bind(path)?;
-        std::fs::set_permissions(path, Permissions::from_mode(0o660))?;
+        let listener = unix::bind(path)?;
         log::info!("listening on {}", path.display());
         let operations = self.operations.clone().map(operations::router).unwrap_or_default();
+        let wake_ups = self.wake_ups.clone().map(wake::router).unwrap_or_default();
         let limits = self.limits;
-        connection::serve(Listener::Unix(listener), self.router().merge(operations), limits).await;
+        let router = self.router().merge(operations).merge(wake_ups);
+        connection::serve(Listener::Unix(listener), router, limits).await;
         Ok(())
     }
 

@@ -1,23 +1,36 @@
 //! `charmd`: see the crate.
 
-#![expect(clippy::print_stderr, reason = "a program says what is wrong, and where it listens")]
+#![expect(
+    clippy::print_stderr,
+    clippy::print_stdout,
+    reason = "a program says what is wrong, and where it listens"
+)]
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use charms_reactive_core::UnitName;
 use charms_reactive_operations::Retention;
+use charms_reactive_server::database::DatabaseError;
 use charms_reactive_server::keeper::Keeper;
 use charms_reactive_server::listen::{Identity, ListenError, Quotas, Server, TlsError, Token, WATCH_LIMIT};
 use charms_reactive_server::operations::{
     self, Api, Kinds, Member, Members, Operations, Own, Settings, Trust, TrustError,
 };
-use charms_reactive_server::runtimeconfig::{Endpoint, Etcd, EtcdTls, Memory, Sqlite, Store, StoreError};
+use charms_reactive_server::runtimeconfig::{
+    Endpoint, Etcd, EtcdTls, EtcdUser, Memory, Sqlite, Store, StoreError,
+};
+use charms_reactive_server::service::{ServiceArgs, ServiceError};
+use charms_reactive_server::wake::{Juju, WakeUps};
 use clap::{Parser, Subcommand};
 
 /// How long work that was told to stop may take when the program ends.
 const SHUTDOWN_MAX: Duration = Duration::from_secs(5);
+
+/// The exit code of `charmd service status` where it does not answer.
+const STOPPED: u8 = 3;
 
 /// The daemon of a unit: serves waiters and operations to its programs.
 #[derive(Parser)]
@@ -27,28 +40,41 @@ struct Arguments {
     command: Command,
 }
 
+#[expect(clippy::large_enum_variant, reason = "there is one of it")]
 #[derive(Subcommand)]
 enum Command {
     /// Serves Google's Runtime Configurator, v1beta1, and on the socket LXD's operations.
-    Serve {
-        #[command(flatten)]
-        store: StoreArguments,
-        /// The unix socket to listen on.
-        #[arg(long, value_name = "PATH", required_unless_present_any = ["http", "https"])]
-        socket: Option<PathBuf>,
-        /// An address of this machine to listen on as well, for example 127.0.0.1:8080; port 0 takes a free one.
-        #[arg(long, value_name = "ADDRESS")]
-        http: Option<SocketAddr>,
-        /// A file with a token that clients have to say on TCP, as `Authorization: Bearer TOKEN`.
-        #[arg(long, value_name = "FILE", requires = "http")]
-        token_file: Option<PathBuf>,
-        #[command(flatten)]
-        guard: Guard,
-        #[command(flatten)]
-        https: HttpsArguments,
-        #[command(flatten)]
-        operations: OperationsArguments,
-    },
+    Serve(ServeArguments),
+    /// Installs, starts, stops, removes the daemon of a unit as a service, or tells whether it answers.
+    Service(ServiceArgs),
+}
+
+/// What is served, to whom, and from where.
+#[derive(clap::Args)]
+struct ServeArguments {
+    #[command(flatten)]
+    store: StoreArguments,
+    /// The unix socket to listen on.
+    #[arg(long, value_name = "PATH", required_unless_present_any = ["http", "https"])]
+    socket: Option<PathBuf>,
+    /// An address of this machine to listen on as well, for example 127.0.0.1:8080; port 0 takes a free one.
+    #[arg(long, value_name = "ADDRESS")]
+    http: Option<SocketAddr>,
+    /// A file with a token that clients have to say on TCP, as `Authorization: Bearer TOKEN`.
+    #[arg(long, value_name = "FILE", requires = "http")]
+    token_file: Option<PathBuf>,
+    #[command(flatten)]
+    guard: Guard,
+    #[command(flatten)]
+    https: HttpsArguments,
+    #[command(flatten)]
+    operations: OperationsArguments,
+    /// The unit of this daemon, for example web/0: Juju is asked to wake it when that is due.
+    #[arg(long, value_name = "UNIT", value_parser = UnitName::parse, requires = "socket")]
+    unit: Option<UnitName>,
+    /// Leave the session of whoever started it.
+    #[arg(long, hide = true)]
+    own_session: bool,
 }
 
 /// What becomes of operations, and what is said of them.
@@ -155,14 +181,27 @@ struct StoreArguments {
     /// A file with its key.
     #[arg(long, value_name = "FILE", requires = "etcd_cert")]
     etcd_key: Option<PathBuf>,
+    /// A user of etcd, where it has users; its role needs to read and write all below the prefix.
+    #[arg(long, value_name = "NAME", requires_all = ["etcd", "etcd_password_file"])]
+    etcd_user: Option<String>,
+    /// A file with the user's password.
+    #[arg(long, value_name = "FILE", requires = "etcd_user")]
+    etcd_password_file: Option<PathBuf>,
 }
 
 impl StoreArguments {
     fn open(self) -> Result<Box<dyn Store>, StoreError> {
-        let Self { data, etcd, etcd_prefix, etcd_ca, etcd_cert, etcd_key } = self;
+        let Self { data, etcd, etcd_prefix, etcd_ca, etcd_cert, etcd_key, etcd_user, etcd_password_file } =
+            self;
         let tls = etcd_ca.map(|authorities| EtcdTls { authorities, own: etcd_cert.zip(etcd_key) });
         Ok(match data {
-            _ if !etcd.is_empty() => Box::new(Etcd::new(etcd, &etcd_prefix, tls.as_ref())?),
+            _ if !etcd.is_empty() => {
+                let store = Etcd::new(etcd, &etcd_prefix, tls.as_ref())?;
+                match etcd_user.zip(etcd_password_file) {
+                    Some((name, password)) => Box::new(store.user(EtcdUser::read(&name, &password)?)),
+                    None => Box::new(store),
+                }
+            }
             Some(directory) => Box::new(Sqlite::open(&directory)?),
             None => Box::new(Memory),
         })
@@ -184,23 +223,32 @@ enum ServeError {
     Trust(#[from] TrustError),
     #[error("cannot keep operations")]
     Operations(#[from] operations::StoreError),
+    #[error("cannot keep wake-ups")]
+    WakeUps(#[from] DatabaseError),
     #[error("cannot serve")]
     Listen(#[from] ListenError),
     #[error("cannot read a token from `{0}`, expected a file with one line")]
     Token(String),
     #[error("cannot speak TLS")]
     Tls(#[from] TlsError),
+    #[error("cannot see to the service")]
+    Service(#[from] ServiceError),
     #[error("cannot start")]
     Io(#[from] std::io::Error),
 }
 
 fn main() -> ExitCode {
-    let Arguments { command: Command::Serve { store, socket, http, token_file, guard, https, operations } } =
-        Arguments::parse();
-    let level = if operations.debug { log::LevelFilter::Debug } else { log::LevelFilter::Info };
+    let command = Arguments::parse().command;
+    let is_debug = matches!(&command, Command::Serve(arguments) if arguments.operations.debug);
+    let level = if is_debug { log::LevelFilter::Debug } else { log::LevelFilter::Info };
     let _ = log::set_logger(&ToStandardError).map(|()| log::set_max_level(level));
-    match serve(store, socket.as_deref(), http, token_file.as_deref(), &guard, &https, &operations) {
-        Ok(()) => ExitCode::SUCCESS,
+    let result = match command {
+        Command::Serve(arguments) => serve(arguments).map(|()| true),
+        Command::Service(arguments) => service(arguments),
+    };
+    match result {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(STOPPED),
         Err(error) => {
             let chain = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source());
             let reasons: Vec<String> = chain.map(ToString::to_string).collect();
@@ -210,19 +258,34 @@ fn main() -> ExitCode {
     }
 }
 
+/// Sees to the service; tells whether all is well.
+fn service(arguments: ServiceArgs) -> Result<bool, ServeError> {
+    let (text, is_well) = arguments.run(variable, &std::env::current_exe()?)?;
+    println!("{text}");
+    Ok(is_well)
+}
+
 fn serve(
-    store: StoreArguments,
-    socket: Option<&Path>,
-    http: Option<SocketAddr>,
-    token_file: Option<&Path>,
-    guard: &Guard,
-    https: &HttpsArguments,
-    arguments: &OperationsArguments,
+    ServeArguments {
+        store,
+        socket,
+        http,
+        token_file,
+        guard,
+        https,
+        operations: arguments,
+        unit,
+        own_session,
+    }: ServeArguments,
 ) -> Result<(), ServeError> {
+    if own_session && let Err(error) = rustix::process::setsid() {
+        log::warn!("cannot leave the session: {error}");
+    }
     let identity = guard.tls_cert.as_deref().zip(guard.tls_key.as_deref());
     let identity = identity.map(|(certificate, key)| Identity::read(certificate, key)).transpose()?;
     let data = store.data.clone();
     let kept = store.open_operations()?;
+    let wake_ups = WakeUps::open(store.data.as_deref())?;
     let (keeper, _thread) = Keeper::start(store.open()?)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let settings = arguments.settings(&https.name);
@@ -239,15 +302,18 @@ fn serve(
     };
     let members = https.as_ref().map(|https| https.members.clone()).unwrap_or_default();
     let api = Api { operations: operations.clone(), trust, members, is_debug: arguments.debug };
-    let server = Server::new(keeper, WATCH_LIMIT).operations(api.clone()).quotas(guard.quotas);
+    let server = Server::new(keeper.clone(), WATCH_LIMIT)
+        .operations(api.clone())
+        .wake_ups(wake_ups.clone())
+        .quotas(guard.quotas);
     let token = token_file.map(|path| {
-        let text = std::fs::read_to_string(path).unwrap_or_default();
+        let text = std::fs::read_to_string(&path).unwrap_or_default();
         Token::new(&text).ok_or_else(|| ServeError::Token(path.display().to_string()))
     });
     let token = token.transpose()?;
     runtime.block_on(async {
-        let unix = async {
-            match socket {
+        let local = async {
+            match &socket {
                 Some(path) => server.clone().serve_unix(path).await,
                 None => std::future::pending().await,
             }
@@ -258,6 +324,11 @@ fn serve(
                 None => std::future::pending().await,
             }
         };
+        if let Some(unit) = unit {
+            tokio::spawn(
+                wake_ups.keep_waking(Juju::new(unit, &variable("PATH").unwrap_or_default()), keeper),
+            );
+        }
         let tls = async {
             match https {
                 Some(Https { listener, identity, .. }) => {
@@ -270,7 +341,7 @@ fn serve(
         let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
         // Whoever was answered is in the store: of requests, there is nothing to be finished.
         tokio::select! {
-            result = unix => result?,
+            result = local => result?,
             result = tcp => result?,
             result = tls => result?,
             _ = terminate.recv() => {}
@@ -282,6 +353,12 @@ fn serve(
         }
         Ok(())
     })
+}
+
+/// A variable of this process.
+#[expect(clippy::disallowed_methods, reason = "a program: where others are, and what Juju says of a hook")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
 
 /// Log records, a line each: systemd and Pebble keep them.

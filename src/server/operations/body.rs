@@ -21,7 +21,7 @@ const READ_MAX: Duration = Duration::from_secs(30);
 pub(super) const STRANGER_BYTES_MAX: usize = 64 * 1024;
 
 /// A whole body of this length at most.
-pub(super) async fn read(body: Body, max: usize) -> Result<Vec<u8>, Problem> {
+pub(crate) async fn read(body: Body, max: usize) -> Result<Vec<u8>, Problem> {
     let read = tokio::time::timeout(READ_MAX, read_all(body, max)).await;
     read.unwrap_or_else(|_| Err(Problem::new(408, "the body took too long")))
 }
