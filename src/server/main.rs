@@ -128,11 +128,8 @@ impl HttpsArguments {
             None => Identity::open(data)?,
         };
         let listener = std::net::TcpListener::bind(address)?;
-        let own = Own {
-            certificate: identity.certificate().clone(),
-            addresses: vec![listener.local_addr()?.to_string()],
-            token_age: Duration::from_secs(self.token_age.into()),
-        };
+        let token_age = Duration::from_secs(self.token_age.into());
+        let own = Own::new(identity.certificate().clone(), listener.local_addr()?, token_age);
         let members = Members::new(self.members.clone(), &identity).map_err(ListenError::from)?;
         Ok(Some((Https { listener, identity, members }, own)))
     }

@@ -15,7 +15,7 @@ use charms_reactive_core::operation::OperationId;
 use charms_reactive_operations::{Children, Created, Filter, Query};
 use serde_json::json;
 
-use super::answer::{Answer, Problem, failed, started, sync, sync_later};
+use super::answer::{Answer, Problem, failed, started, sync, sync_later, sync_when_there_is_room};
 use super::caller::Caller;
 use super::desk::{Operations, json as text};
 use super::kind::Connection;
@@ -249,17 +249,20 @@ async fn list(api: &Api, caller: &Caller, head: &Parts, parameters: &Parameters)
         1 => Some(Children::Counted),
         _ => Some(Children::Whole),
     };
-    let here = api.operations.list(&query, children);
-    let target = parameters.get("target");
-    if api.members.is_empty() || caller.is_forwarded || target == Some(api.operations.location()) {
-        return Ok(sync(&here));
-    }
-    let path = head.uri.path_and_query().map_or("", PathAndQuery::as_str);
-    let mut all = api.members.lists(caller, path, target).await?;
-    if target.is_none() {
-        all.push(serde_json::from_str(&here).unwrap_or_default());
-    }
-    Ok(sync(&text(&members::merged(all, limit))))
+    sync_when_there_is_room(async || {
+        let here = api.operations.list(&query, children);
+        let target = parameters.get("target");
+        if api.members.is_empty() || caller.is_forwarded || target == Some(api.operations.location()) {
+            return Ok(here);
+        }
+        let path = head.uri.path_and_query().map_or("", PathAndQuery::as_str);
+        let mut all = api.members.lists(caller, path, target).await?;
+        if target.is_none() {
+            all.push(serde_json::from_str(&here).unwrap_or_default());
+        }
+        Ok(text(&members::merged(all, limit)))
+    })
+    .await
 }
 
 async fn start(api: &Api, caller: &Caller, head: &Parts, parameters: &Parameters, body: Vec<u8>) -> Answer {
