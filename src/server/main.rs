@@ -262,6 +262,22 @@ fn service(arguments: ServiceArgs) -> Result<bool, ServeError> {
     Ok(is_well)
 }
 
+/// How many files and connections may be open, where the system lets it be so many; often it is 1024 at first.
+const OPEN_MAX: u64 = 16_384;
+
+fn open_many() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+    let limit = getrlimit(Resource::Nofile);
+    let current = Some(limit.maximum.unwrap_or(OPEN_MAX).min(OPEN_MAX));
+    if limit.current.is_some()
+        && limit.current < current
+        && let Err(error) = setrlimit(Resource::Nofile, Rlimit { current, ..limit })
+    {
+        log::warn!("cannot have more files open: {error}");
+    }
+}
+
 fn serve(
     ServeArguments {
         store,
@@ -278,6 +294,7 @@ fn serve(
     if own_session && let Err(error) = rustix::process::setsid() {
         log::warn!("cannot leave the session: {error}");
     }
+    open_many();
     let identity = guard.tls_cert.as_deref().zip(guard.tls_key.as_deref());
     let identity = identity.map(|(certificate, key)| Identity::read(certificate, key)).transpose()?;
     let data = store.data.clone();

@@ -387,10 +387,12 @@ impl Desk {
             let mut batch = Vec::new();
             match inbox.recv_timeout(wait) {
                 Ok(message) => batch.push(message),
-                Err(RecvTimeoutError::Timeout) if self.now.since(self.synchronized) >= SLEEP_MAX => {
-                    self.synchronize_unasked();
+                Err(RecvTimeoutError::Timeout) => {
+                    self.now = self.now.max(clock());
+                    if self.now.since(self.synchronized) >= SLEEP_MAX {
+                        self.synchronize_unasked();
+                    }
                 }
-                Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
             batch.extend(inbox.try_iter().take(BATCH_MAX - 1));
