@@ -128,8 +128,7 @@ impl Client {
         }
         sendable(method, &target.path, &headers)?;
         let body = body.map(Value::to_string);
-        let request =
-            wire::request(method, &target.path, &headers, body.as_deref().map(str::as_bytes));
+        let request = wire::request(method, &target.path, &headers, body.as_deref().map(str::as_bytes));
         let silent = || ClientError::Silent { place: place.shown(), limit };
         let connected = place.connect(deadline.left());
         let mut stream = connected.map_err(|source| match source.kind() {
