@@ -148,7 +148,7 @@ fn what_asks_only_is_sent_again_and_what_changes_something_is_not() {
     assert_eq!(server.requests().len(), 3);
     let server = Server::start(vec![busy(), busy(), busy(), busy()]);
     let error = server.client().get("/1.0").expect_err("four are enough");
-    assert_eq!(error.refusal().map(|refusal| refusal.kind()), Some(RefusalKind::Unavailable));
+    assert_eq!(error.refusal().map(charms_reactive_client::Refusal::kind), Some(RefusalKind::Unavailable));
     assert_eq!(server.requests().len(), 4);
     let server = Server::start(vec![Turn::Leave]);
     assert!(server.client().repeats(0).get("/1.0").is_err());

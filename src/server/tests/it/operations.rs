@@ -6,6 +6,7 @@ mod client;
 mod desk;
 mod events;
 mod hostile;
+mod hyperkit;
 mod kill;
 mod websocket;
 
