@@ -6,6 +6,7 @@
 pub mod demo;
 pub mod operation;
 pub mod pack;
+mod place;
 mod report;
 pub mod runtime_config;
 mod server;

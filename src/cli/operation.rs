@@ -37,7 +37,8 @@ of the others begin with what is asked of them otherwise, for example by `lxc st
 
 const AFTER: &str = "\
 Where the server is:
-  --socket PATH, --address URL, else CHARMD_ADDRESS, else CHARMD_SOCKET, else /run/charmd.socket.
+  --socket PATH, --address URL, else CHARMD_ADDRESS, else CHARMD_SOCKET; else the charmd of the unit
+  whose hook this is, or of the only unit on this machine; else /run/charmd.socket.
   LXD's socket is /var/lib/lxd/unix.socket or /var/snap/lxd/common/lxd/unix.socket, that of Incus
   /var/lib/incus/unix.socket. Every option of the server has a variable: --client-cert is
   CHARMD_CLIENT_CERT, --fingerprint is CHARMD_FINGERPRINT, and so on; CHARMD_VERIFY=false is --insecure.

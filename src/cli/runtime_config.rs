@@ -42,7 +42,8 @@ A waiter waits until a number of variables stands under a path (success), or und
 
 const AFTER: &str = "\
 Where the service is:
-  --socket PATH, --address URL, else CHARMD_ADDRESS, else CHARMD_SOCKET, else /run/charmd.socket.
+  --socket PATH, --address URL, else CHARMD_ADDRESS, else CHARMD_SOCKET; else the charmd of the unit
+  whose hook this is, or of the only unit on this machine; else /run/charmd.socket.
   A token is read from --token-file, else from the file that CHARMD_TOKEN_FILE names. The project
   is --project, else CHARMD_PROJECT, else `default`; full names, as projects/P/configs/C, have their own.
 

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use charms_reactive_remote::{Options, OptionsError, Server};
 use clap::Args;
 
+use crate::place;
+
 /// Where the server is, and how it is spoken to.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "The server")]
@@ -48,9 +50,15 @@ impl ServerArgs {
     /// What the arguments say, and for the rest the environment.
     pub(crate) fn options(&self) -> Result<Options, OptionsError> {
         let told = Options::from_variables(variable)?;
+        let is_said = |name| variable(name).is_some_and(|text| !text.is_empty());
         let server = match (&self.socket, &self.address) {
             (Some(path), _) => Server::Socket(path.clone()),
             (None, Some(url)) => Server::Url(url.clone()),
+            // Nobody says where it is.
+            (None, None) if !is_said("CHARMD_SOCKET") && !is_said("CHARMD_ADDRESS") => {
+                let charm_dir = variable("JUJU_CHARM_DIR");
+                Server::Socket(place::usual_socket(charm_dir.as_deref()))
+            }
             (None, None) => told.server,
         };
         // Whoever says on the command line whom to trust does not mean another one.

@@ -231,7 +231,7 @@ impl Sim {
     pub fn exec(&mut self, unit: &str, script: &str) -> Result<ExecResult, SimError> {
         let unit = self.runnable(unit)?;
         let run = Run::new(&mut self.model, &unit, Purpose::Exec);
-        self.exec_run(run, script)
+        Ok(self.exec_run(run, script)?.0)
     }
 
     /// Runs a bash script as `juju-exec -r RELATION [--remote-unit UNIT]` does.
@@ -283,10 +283,11 @@ impl Sim {
             remote_application,
             departing: None,
         });
-        self.exec_run(run, script)
+        Ok(self.exec_run(run, script)?.0)
     }
 
-    fn exec_run(&mut self, run: Run, script: &str) -> Result<ExecResult, SimError> {
+    /// Gives what came of it, and how many hook commands it asked for.
+    pub(crate) fn exec_run(&mut self, run: Run, script: &str) -> Result<(ExecResult, usize), SimError> {
         let input = Input { args: &["-s"], stdin: Some(script.as_bytes().to_vec()) };
         let bash = Ok(Target::File("/bin/bash".into()));
         let Finished { mut run, ended, server } = self.execute(run, bash, input)?;
@@ -298,7 +299,7 @@ impl Sim {
         self.finish(&mut run, ended.as_ref().ok(), flush_error.is_none());
         self.close(server, &run)?;
         let (code, stdout, stderr) = streams(ended.ok());
-        Ok(ExecResult { code: code.unwrap_or(-1), stdout, stderr, flush_error })
+        Ok((ExecResult { code: code.unwrap_or(-1), stdout, stderr, flush_error }, run.commands))
     }
 
     fn finish(&mut self, run: &mut Run, ended: Option<&Ended>, committed: bool) {

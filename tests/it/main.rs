@@ -3,6 +3,7 @@
 mod backends;
 mod cluster;
 mod cost;
+mod daemon;
 mod debugging;
 mod effects;
 mod every_command;
@@ -23,4 +24,6 @@ mod typed_commands;
 mod unit;
 mod unit_tools;
 mod upgrade;
+mod waiter_service;
 mod waiters;
+mod wake_ups;

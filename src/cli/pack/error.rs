@@ -50,6 +50,15 @@ pub enum PackError {
         /// The binaries it has.
         known: Vec<String>,
     },
+    /// A charm wants the daemon, and its framework is not there.
+    #[error("a charm wants the daemon, and none depends on `charms-reactive`")]
+    NoFramework,
+    /// A charm wants the daemon, and the sources of its framework are not whole.
+    #[error("no sources of `charmd` in `{}`", root.display())]
+    NoDaemon {
+        /// The folder of the framework.
+        root: PathBuf,
+    },
     /// The folder of a charm has no `metadata.yaml`.
     #[error("no `metadata.yaml` in `{}`", folder.display())]
     NoMetadata {

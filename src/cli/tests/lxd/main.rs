@@ -1,80 +1,26 @@
-//! `charms-reactive operation` against a real LXD 5.0, and in the same words against `charmd`.
+//! The client against a real LXD 5.0 and a real Incus: as a crate, and as `charms-reactive operation`.
 //!
-//! Needs `lxd` (`tests/setup/debian.sh`), and root, which LXD wants.
+//! Needs LXD (`tests/setup/debian.sh`, and root) and Incus (`tests/setup/incus.sh`).
 
 #![expect(clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
 #![expect(clippy::disallowed_methods, reason = "starts the server and the program")]
 
-use std::fs::File;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+#[expect(dead_code, reason = "shared with other tests")]
+#[path = "../../../../tests/support/lxd.rs"]
+mod lxd;
 
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use charms_reactive_client::{Answer, Client, ClientError, List, RefusalKind};
 use charms_reactive_core::operation::{Class, Status};
-use charms_reactive_remote::{Events, Happening, Topic, follow};
+use charms_reactive_remote::{Events, Happening, Options, Server, Topic, follow};
 use serde_json::{Value, json};
 
-/// A LXD of the test alone; ended when dropped.
-struct Lxd {
-    child: Child,
-    folder: tempfile::TempDir,
-}
-
-impl Drop for Lxd {
-    fn drop(&mut self) {
-        // It has mounts and children of its own: it is asked first.
-        let id = self.child.id().to_string();
-        let _ = Command::new("kill").arg(&id).status();
-        let begin = Instant::now();
-        while begin.elapsed() < Duration::from_secs(20) {
-            if let Ok(Some(_)) = self.child.try_wait() {
-                break;
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        // What it leaves mounted is in the way of the folder.
-        for name in ["shmounts", "devlxd", "guestapi"] {
-            let _ = Command::new("umount")
-                .args(["-l"])
-                .arg(self.folder.path().join(name))
-                .stderr(Stdio::null())
-                .status();
-        }
-    }
-}
-
-impl Lxd {
-    fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let log = File::create(folder.path().join("log.txt")).unwrap();
-        let child = Command::new("lxd")
-            .args(["--group", "root"])
-            .env("LXD_DIR", folder.path())
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .expect("lxd runs: tests/setup/debian.sh installs it");
-        let lxd = Self { child, folder };
-        let begin = Instant::now();
-        while lxd.client().get("/1.0").is_err() {
-            let log = std::fs::read_to_string(lxd.folder.path().join("log.txt")).unwrap_or_default();
-            assert!(begin.elapsed() < Duration::from_secs(60), "lxd does not answer: {log}");
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        lxd
-    }
-
-    fn socket(&self) -> PathBuf {
-        self.folder.path().join("unix.socket")
-    }
-
-    fn client(&self) -> Client {
-        Client::unix(self.socket())
-    }
-}
+use lxd::Lxd;
 
 /// `charms-reactive operation` on a socket.
 fn run(socket: &Path, args: &[&str]) -> Output {
@@ -145,9 +91,16 @@ fn upload(client: &Client, bytes: &[u8]) -> String {
 
 #[test]
 fn a_real_lxd_is_a_server_like_ours() {
-    let lxd = Lxd::start();
-    let (client, socket) = (lxd.client(), lxd.socket());
-    let client = client.keep_last_response();
+    works_with(&Lxd::start().socket());
+}
+
+#[test]
+fn a_real_incus_is_a_server_like_ours() {
+    works_with(&Lxd::start_incus().socket());
+}
+
+fn works_with(socket: &Path) {
+    let client = Client::unix(socket).keep_last_response();
 
     // Listed in both forms, shown, watched for.
     let id = token(&client);
@@ -165,10 +118,10 @@ fn a_real_lxd_is_a_server_like_ours() {
         1
     );
     assert_eq!(client.last_response().map(|last| last.status), Some(200));
-    let output = run(&socket, &["list"]);
+    let output = run(socket, &["list"]);
     let table = String::from_utf8(output.stdout).unwrap();
     assert!(table.contains(&id) && table.contains("Image download token"), "{table}");
-    let shown = run(&socket, &["show", &id, "--json"]);
+    let shown = run(socket, &["show", &id, "--json"]);
     assert_eq!(serde_json::from_slice::<Value>(&shown.stdout).unwrap()["status_code"], 103);
 
     // Not over in time: by the wait of the server, and by events.
@@ -177,12 +130,12 @@ fn a_real_lxd_is_a_server_like_ours() {
     assert!(matches!(late, Err(ClientError::TimedOut { .. })), "{late:?}");
     let late = follow(&client, &id, limit, |_| {});
     assert!(matches!(late, Err(ClientError::TimedOut { .. })), "{late:?}");
-    assert_eq!(run(&socket, &["wait", &id, "--timeout", "0.2s"]).status.code(), Some(5));
+    assert_eq!(run(socket, &["wait", &id, "--timeout", "0.2s"]).status.code(), Some(5));
 
     // Cancelled while others wait and listen.
     let mut events = Events::listen(&client, &[Topic::Operation, Topic::Lifecycle], true).expect("listening");
     let waiting = std::thread::spawn({
-        let (socket, id) = (socket.clone(), id.clone());
+        let (socket, id) = (socket.to_owned(), id.clone());
         move || run(&socket, &["wait", &id])
     });
     let polling = std::thread::spawn({
@@ -190,12 +143,11 @@ fn a_real_lxd_is_a_server_like_ours() {
         move || client.wait_for_operation(&id, None)
     });
     std::thread::sleep(Duration::from_millis(700));
-    let cancelled = run(&socket, &["cancel", &id]);
+    let cancelled = run(socket, &["cancel", &id]);
     assert!(cancelled.status.success(), "{}", stderr(&cancelled));
     let waited = waiting.join().unwrap();
     assert_eq!(waited.status.code(), Some(4), "{}", stderr(&waited));
-    // LXD 5.0 does not say why.
-    assert!(stderr(&waited).contains("was cancelled: the server does not say why"), "{}", stderr(&waited));
+    assert!(stderr(&waited).contains("was cancelled: "), "{}", stderr(&waited));
     let polled = polling.join().unwrap();
     assert!(matches!(polled, Err(ClientError::Cancelled(_))), "{polled:?}");
     let (mut statuses, mut actions) = (Vec::new(), Vec::new());
@@ -215,11 +167,19 @@ fn a_real_lxd_is_a_server_like_ours() {
 
 #[test]
 fn what_a_real_lxd_says_no_to_is_told() {
-    let lxd = Lxd::start();
-    let (client, socket) = (lxd.client(), lxd.socket());
+    says_no(&Lxd::start().socket());
+}
+
+#[test]
+fn what_a_real_incus_says_no_to_is_told() {
+    says_no(&Lxd::start_incus().socket());
+}
+
+fn says_no(socket: &Path) {
+    let client = Client::unix(socket);
     let unknown = client.operation("01a1ff76-7ae3-7e36-ab99-db34ad3473d9").expect_err("unknown");
     assert_eq!(unknown.refusal().map(charms_reactive_client::Refusal::kind), Some(RefusalKind::NotFound));
-    let start = run(&socket, &["start", "demo"]);
+    let start = run(socket, &["start", "demo"]);
     assert_eq!(start.status.code(), Some(1));
     assert!(stderr(&start).contains("only `charmd` starts work by its kind"), "{}", stderr(&start));
 
@@ -229,7 +189,7 @@ fn what_a_real_lxd_says_no_to_is_told() {
     let Err(ClientError::Failed(failed)) = failed else { panic!("{failed:?}") };
     assert!(!failed.err.is_empty() && failed.status == Status::Failure);
     let id = nonsense(&client);
-    let waited = run(&socket, &["wait", &id]);
+    let waited = run(socket, &["wait", &id]);
     assert_eq!(waited.status.code(), Some(3), "{}", stderr(&waited));
     assert!(stderr(&waited).contains(&format!("operation `{id}` failed: ")), "{}", stderr(&waited));
 
@@ -244,4 +204,61 @@ fn what_a_real_lxd_says_no_to_is_told() {
     assert!(follow(&client, &running.id, None, |_| {}).is_ok());
     let again = client.call("DELETE", &path).sync(true).send().expect_err("gone");
     assert_eq!(again.refusal().map(charms_reactive_client::Refusal::kind), Some(RefusalKind::NotFound));
+}
+
+#[test]
+fn a_real_lxd_is_reached_over_tls() {
+    is_reached_over_tls(&Lxd::start().socket());
+}
+
+#[test]
+fn a_real_incus_is_reached_over_tls() {
+    is_reached_over_tls(&Lxd::start_incus().socket());
+}
+
+fn is_reached_over_tls(socket: &Path) {
+    let local = Client::unix(socket);
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let config = json!({"config": {"core.https_address": free.to_string()}});
+    local.call("PATCH", "/1.0").body(&config).send().expect("configured");
+    let server = local.get("/1.0").expect("an answer");
+    let fingerprint = server.metadata()["environment"]["certificate_fingerprint"].as_str().expect("a digest");
+    let folder = tempfile::tempdir().unwrap();
+    let made = rcgen::generate_simple_self_signed(["client".to_owned()]).unwrap();
+    let write = |name: &str, text: String| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let options = Options {
+        server: Server::Url(format!("https://{free}")),
+        fingerprint: Some(fingerprint.to_owned()),
+        client_cert: Some(write("crt", made.cert.pem())),
+        client_key: Some(write("key", made.signing_key.serialize_pem())),
+        ..Options::default()
+    };
+    let client = options.client().expect("a client");
+    // Not known yet: hardly anything can be seen.
+    assert_eq!(client.get("/1.0").expect("an answer").metadata()["auth"], "untrusted");
+    let refused = client.operations().expect_err("not allowed");
+    assert_eq!(refused.refusal().map(charms_reactive_client::Refusal::kind), Some(RefusalKind::Forbidden));
+    let trusted = json!({"type": "client", "name": "test", "certificate": STANDARD.encode(made.cert.der())});
+    local.call("POST", "/1.0/certificates").body(&trusted).send().expect("trusted");
+    assert_eq!(client.get("/1.0").expect("an answer").metadata()["auth"], "trusted");
+    let id = token(&client);
+    let following = std::thread::spawn({
+        let (client, id) = (client.clone(), id.clone());
+        move || {
+            let mut seen = 0;
+            (follow(&client, &id, None, |_| seen += 1), seen)
+        }
+    });
+    std::thread::sleep(Duration::from_millis(300));
+    client.cancel_operation(&id, None).expect("cancelled");
+    let (followed, seen) = following.join().unwrap();
+    assert!(matches!(followed, Err(ClientError::Cancelled(_))) && seen > 0, "{followed:?}");
+    // Another server than the one that is meant.
+    let other = Options { fingerprint: Some("0".repeat(64)), ..options };
+    let refused = other.client().expect("a client").get("/1.0").expect_err("another one");
+    assert!(matches!(refused, ClientError::Unreachable { .. }), "{refused:?}");
 }

@@ -2,12 +2,14 @@
 
 #![expect(clippy::disallowed_methods, reason = "measures waits")]
 
-mod client;
+pub(crate) mod client;
 mod desk;
 mod events;
 mod hostile;
 mod hyperkit;
 mod kill;
+mod slow;
+mod trust;
 mod websocket;
 
 use std::time::{Duration, Instant};
