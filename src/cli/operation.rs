@@ -277,10 +277,12 @@ fn cancel(desk: &Desk, args: &CancelArgs) -> Result<(), OperationError> {
 }
 
 fn follow_all(desk: &Desk, ids: &[String], all_projects: bool) -> Result<(), OperationError> {
-    let mut left: BTreeSet<&str> = ids.iter().map(String::as_str).collect();
+    // By the ids that the server has: paths are taken, too.
+    let operations = ids.iter().map(|id| desk.client.operation(id)).collect::<Result<Vec<_>, _>>()?;
+    let mut left: BTreeSet<String> = operations.iter().map(|operation| operation.id.clone()).collect();
     let mut board = Board::new();
     let mut each = |operation: &Operation| {
-        if !ids.is_empty() && !left.contains(operation.id.as_str()) {
+        if !ids.is_empty() && !left.contains(&operation.id) {
             return Ok(ControlFlow::Continue(()));
         }
         match &desk.format {
@@ -289,20 +291,20 @@ fn follow_all(desk: &Desk, ids: &[String], all_projects: bool) -> Result<(), Ope
             None => board.show(operation),
         }
         if operation.is_final() {
-            left.remove(operation.id.as_str());
+            left.remove(&operation.id);
         }
         let is_over = !ids.is_empty() && left.is_empty();
         Ok(if is_over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     };
     // What is over already changes no more.
-    for id in ids {
-        let operation = desk.client.operation(id)?;
-        if operation.is_final() && each(&operation)?.is_break() {
+    for operation in operations.iter().filter(|operation| operation.is_final()) {
+        if each(operation)?.is_break() {
             return Ok(());
         }
     }
     let mut failed = None;
-    watch(&desk.client, all_projects, |operation| {
+    // Those that are named may be of any project.
+    watch(&desk.client, all_projects || !ids.is_empty(), |operation| {
         each(operation).unwrap_or_else(|error: std::io::Error| {
             failed = Some(error);
             ControlFlow::Break(())

@@ -138,8 +138,15 @@ impl Client {
     /// [`ClientError::Refused`] when it is over, or cannot be cancelled.
     pub fn cancel_operation(&self, id: &str, reason: Option<&str>) -> Result<(), ClientError> {
         let body = reason.map_or_else(|| json!({}), |reason| json!({ "reason": reason }));
-        self.delete(&operation_path(id), Some(&body))?;
-        Ok(())
+        match self.delete(&operation_path(id), Some(&body)) {
+            Ok(_) => Ok(()),
+            // From 6.7 on LXD answers when it is over: that it was told is all that is asked here.
+            Err(ClientError::Silent { place, limit }) => match self.operation(id)?.status {
+                Status::Pending | Status::Running => Err(ClientError::Silent { place, limit }),
+                _ => Ok(()),
+            },
+            Err(error) => Err(error),
+        }
     }
 
     /// Waits until an operation is over: for ever, or for this time.
