@@ -4,6 +4,8 @@ use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixListener;
 use std::process::{Command, Output, Stdio};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use expect_test::expect;
 use serde_json::Value;
 
@@ -233,6 +235,47 @@ fn a_wait_outlives_the_server() {
     let service = service.killed_and_started(&args);
     let status = waiting.wait().unwrap();
     assert!(status.success(), "{:?}\n{}", rest.join().unwrap(), service.log());
+}
+
+#[test]
+fn over_tls_it_is_the_same_for_those_who_are_trusted() {
+    let service = Service::with(&["--data", "{}/data", "--https", "127.0.0.1:0"]);
+    let address = || {
+        let log = service.log();
+        let url = log.split_once("operations are at ")?.1.lines().next()?;
+        Some(url.to_owned())
+    };
+    assert!(comes_true(|| address().is_some()), "{}", service.log());
+    let made = rcgen::generate_simple_self_signed(["client".to_owned()]).unwrap();
+    service.write("client.crt", &made.cert.pem());
+    service.write("client.key", &made.signing_key.serialize_pem());
+    let options = format!(
+        "--url {} --server-cert {} --client-cert {} --client-key {}",
+        address().unwrap(),
+        service.path("data/server.crt").display(),
+        service.path("client.crt").display(),
+        service.path("client.key").display()
+    );
+    let over_tls = |line: &str| {
+        let mut command = client("operation");
+        command.args(line.split_whitespace()).args(options.split_whitespace());
+        anonymous(&without_progress(&shown(&command.output().unwrap())))
+    };
+    let stranger = over_tls("list");
+    assert!(
+        stranger.starts_with("error: GET /1.0/operations?recursion=1&limit=500: 403, Forbidden\n"),
+        "{stranger}"
+    );
+    let local = charms_reactive_client::Client::unix(service.socket());
+    let certificate = STANDARD.encode(made.cert.der());
+    let body = serde_json::json!({"type": "client", "name": "test", "certificate": certificate});
+    local.post("/1.0/certificates", &body).unwrap();
+    let started = over_tls(r#"start demo --input {"duration":0.3}"#);
+    assert_eq!(started, "        Done Demonstration ID-1\n");
+    assert!(over_tls("list --format value(status,requestor.protocol)").contains("Success\ttls"));
+    assert!(
+        over_tls("start demo --input {\"outcome\":\"failure\",\"duration\":0}").contains("[exit code 3]")
+    );
 }
 
 #[test]

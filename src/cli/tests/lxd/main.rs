@@ -246,6 +246,7 @@ fn is_reached_over_tls(socket: &Path) {
     local.call("POST", "/1.0/certificates").body(&trusted).send().expect("trusted");
     assert_eq!(client.get("/1.0").expect("an answer").metadata()["auth"], "trusted");
     let id = token(&client);
+    let mut events = Events::listen(&client, &[Topic::Operation], true).expect("listening");
     let following = std::thread::spawn({
         let (client, id) = (client.clone(), id.clone());
         move || {
@@ -257,6 +258,14 @@ fn is_reached_over_tls(socket: &Path) {
     client.cancel_operation(&id, None).expect("cancelled");
     let (followed, seen) = following.join().unwrap();
     assert!(matches!(followed, Err(ClientError::Cancelled(_))) && seen > 0, "{followed:?}");
+    loop {
+        let event = events.next(Some(Duration::from_secs(10))).expect("an event").expect("an event");
+        let is_it =
+            |operation: &charms_reactive_client::Operation| operation.id == id && operation.is_final();
+        if matches!(&event.happening, Happening::Operation(operation) if is_it(operation)) {
+            break;
+        }
+    }
     // Another server than the one that is meant.
     let other = Options { fingerprint: Some("0".repeat(64)), ..options };
     let refused = other.client().expect("a client").get("/1.0").expect_err("another one");

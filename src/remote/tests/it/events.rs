@@ -15,6 +15,8 @@ use tungstenite::{Message, WebSocket};
 enum Turn {
     /// A websocket on which this is said; then it hangs up.
     Events(Vec<Value>),
+    /// A websocket on which these frames come, whatever they are.
+    Frames(Vec<Message>),
     /// A websocket on which nothing is said until the client has gone.
     Quiet,
     /// An answer.
@@ -89,6 +91,13 @@ fn take(mut stream: UnixStream, turn: Turn) -> String {
             let _ = socket.close(None);
             while socket.read().is_ok() {}
         }
+        Turn::Frames(frames) => {
+            let mut socket = accept(stream, &mut line);
+            for frame in frames {
+                socket.send(frame).expect("sent");
+            }
+            while socket.read().is_ok() {}
+        }
         Turn::Quiet => {
             let mut socket = accept(stream, &mut line);
             while socket.read().is_ok() {}
@@ -161,6 +170,35 @@ fn who_hears_nothing_gets_nothing_in_time() {
     assert_eq!(events.next(Some(Duration::ZERO)).expect("a time"), None);
     assert_eq!(events.next(Some(Duration::from_millis(50))).expect("a time"), None);
     drop(events);
+    server.requests();
+}
+
+#[test]
+fn what_is_no_event_is_told_and_no_reason_to_panic() {
+    let text = |text: &str| Message::Text(text.into());
+    for (frame, expected) in [
+        (text("no JSON"), "expected ident at line 1 column 2"),
+        (text(&"[".repeat(10_000)), "recursion limit exceeded at line 1 column 128"),
+        (
+            text(r#"{"type": "operation", "metadata": []}"#),
+            "`[]` is no operation, expected an object with an `id`",
+        ),
+    ] {
+        let server = Server::start(vec![Turn::Frames(vec![Message::Binary(vec![0, 159].into()), frame])]);
+        let mut events = Events::listen(&server.client(), &[Topic::Operation], false).expect("listening");
+        let error = events.next(Some(Duration::from_secs(10))).expect_err(expected);
+        let ClientError::Strange { source, .. } = &error else { panic!("{error:?}") };
+        assert_eq!(source.to_string(), expected);
+        drop(events);
+        server.requests();
+    }
+    // Whoever follows asks instead.
+    let server = Server::start(vec![
+        Turn::Frames(vec![text("no JSON")]),
+        sync(&operation("a", 103, 0)),
+        sync(&operation("a", 200, 0)),
+    ]);
+    follow(&server.client(), "a", None, |_| {}).expect("success");
     server.requests();
 }
 
