@@ -125,7 +125,7 @@ mod tests {
 
     use super::*;
 
-    fn operation(metadata: Value) -> Operation {
+    fn operation(metadata: &Value) -> Operation {
         let value =
             json!({"id": "x", "description": "Index\n\u{1b}[2J", "metadata": metadata, "err": "no\u{7}"});
         Operation::parse(&value).expect("an operation")
@@ -133,21 +133,21 @@ mod tests {
 
     #[test]
     fn a_bar_is_as_long_as_the_work_that_is_done() {
-        let bar = |percent: Value| bar(&operation(json!({"progress": {"percent": percent}})));
-        assert_eq!(bar(json!("0")), "[                    ]");
-        assert_eq!(bar(json!("5")), "[>                   ]");
-        assert_eq!(bar(json!("50")), "[=========>          ]");
-        assert_eq!(bar(json!("99")), "[==================> ]");
-        assert_eq!(bar(json!("100")), "[====================]");
-        assert_eq!(bar(json!("1000")), "[                    ]");
+        let bar = |percent: &str| bar(&operation(&json!({"progress": {"percent": percent}})));
+        assert_eq!(bar("0"), "[                    ]");
+        assert_eq!(bar("5"), "[>                   ]");
+        assert_eq!(bar("50"), "[=========>          ]");
+        assert_eq!(bar("99"), "[==================> ]");
+        assert_eq!(bar("100"), "[====================]");
+        assert_eq!(bar("1000"), "[                    ]");
     }
 
     #[test]
     fn servers_do_not_command_the_terminal() {
-        let shown = operation(json!({"x_progress": "a\u{1b}[31m 5%"}));
+        let shown = operation(&json!({"x_progress": "a\u{1b}[31m 5%"}));
         assert_eq!(Board::line(&shown), "Index\\n\\u{1b}[2J x: a\\u{1b}[31m 5%");
         assert_eq!(ended(&shown), "Index\\n\\u{1b}[2J x: no\\u{7}");
-        assert_eq!(progress(&operation(json!({"progress": {"processed": "7"}}))), "7");
-        assert_eq!(progress(&operation(json!({}))), "");
+        assert_eq!(progress(&operation(&json!({"progress": {"processed": "7"}}))), "7");
+        assert_eq!(progress(&operation(&json!({}))), "");
     }
 }

@@ -67,7 +67,7 @@ fn image(client: &Client) -> String {
     // The one request that is no JSON: its operation is waited for by our client.
     let bytes = std::fs::read(&archive).unwrap();
     let id = upload(client, &bytes);
-    let done = client.wait_for_operation(&id, Some(Duration::from_secs(60))).expect("an image");
+    let done = client.wait_for_operation(&id, Some(Duration::from_mins(1))).expect("an image");
     done.metadata["fingerprint"].as_str().expect("a fingerprint").to_owned()
 }
 
@@ -185,7 +185,7 @@ fn says_no(socket: &Path) {
 
     // An import of nonsense: an operation that fails, waited for by a call, by events, by the program.
     let nonsense = |client: &Client| upload(client, b"no archive at all");
-    let failed = client.wait_for_operation(&nonsense(&client), Some(Duration::from_secs(60)));
+    let failed = client.wait_for_operation(&nonsense(&client), Some(Duration::from_mins(1)));
     let Err(ClientError::Failed(failed)) = failed else { panic!("{failed:?}") };
     assert!(!failed.err.is_empty() && failed.status == Status::Failure);
     let id = nonsense(&client);

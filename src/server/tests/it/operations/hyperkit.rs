@@ -62,7 +62,7 @@ fn hyperkit_lists_shows_and_waits() {
     // `operations` flattens the lists of all statuses.
     let lists = metadata(hyperkit(&server, "GET", "/1.0/operations"));
     let flat: Vec<&Value> =
-        lists.as_object().expect("a map").values().flat_map(|list| list.as_array()).flatten().collect();
+        lists.as_object().expect("a map").values().filter_map(Value::as_array).flatten().collect();
     assert_eq!(flat, [&json!(url)]);
     let shown = metadata(hyperkit(&server, "GET", &url));
     assert_eq!((&shown["id"], &shown["status_code"]), (&json!(id), &json!(103)));
