@@ -23,7 +23,7 @@ use serde_json::Value;
 
 use crate::report;
 use crate::server::ServerArgs;
-use crate::show::{self, Column, Format};
+use crate::show::{self, Column, Format, FormatArgs};
 use crate::time::parse_span;
 use board::{Board, progress};
 use error::OperationError;
@@ -65,22 +65,11 @@ Examples:
 #[command(long_about = LONG_ABOUT, after_long_help = AFTER, after_help = "`--help` has examples and the exit codes.")]
 pub struct OperationArgs {
     #[command(flatten)]
-    shared: Shared,
+    server: ServerArgs,
+    #[command(flatten)]
+    shown: FormatArgs,
     #[command(subcommand)]
     verb: Verb,
-}
-
-/// What every command takes.
-#[derive(Debug, Args)]
-struct Shared {
-    #[command(flatten)]
-    server: ServerArgs,
-    /// Print `json`, `yaml`, `table`, `value(FIELD,...)` or `none`
-    #[arg(long, value_name = "FORMAT", global = true, value_parser = Format::parse, conflicts_with = "json")]
-    format: Option<Format>,
-    /// Print JSON
-    #[arg(long, global = true)]
-    json: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -168,7 +157,7 @@ struct Desk {
 
 /// Runs a command on a server; the exit code says what became of the operation.
 pub fn run(args: &OperationArgs) -> ExitCode {
-    let result = Desk::new(&args.shared).and_then(|desk| match &args.verb {
+    let result = Desk::new(&args.server, &args.shown).and_then(|desk| match &args.verb {
         Verb::List(args) => list(&desk, args),
         Verb::Show { id } => {
             let operation = desk.client.operation_with_children(id)?;
@@ -189,9 +178,8 @@ pub fn run(args: &OperationArgs) -> ExitCode {
 }
 
 impl Desk {
-    fn new(shared: &Shared) -> Result<Self, OperationError> {
-        let format = if shared.json { Some(Format::Json) } else { shared.format.clone() };
-        Ok(Self { client: shared.server.options()?.client()?, format })
+    fn new(server: &ServerArgs, shown: &FormatArgs) -> Result<Self, OperationError> {
+        Ok(Self { client: server.options()?.client()?, format: shown.format() })
     }
 }
 

@@ -27,7 +27,7 @@ use serde_json::Value;
 
 use crate::report;
 use crate::server::ServerArgs;
-use crate::show::Format;
+use crate::show::{Format, FormatArgs};
 use client::{ANSWER_LIMIT, Client};
 pub use error::{Refusal, RuntimeConfigError};
 
@@ -65,22 +65,11 @@ Examples:
 #[command(long_about = LONG_ABOUT, after_long_help = AFTER, after_help = "`--help` has examples and the exit codes.")]
 pub struct RuntimeConfigArgs {
     #[command(flatten)]
-    shared: Shared,
+    server: ServerArgs,
+    #[command(flatten)]
+    shown: FormatArgs,
     #[command(subcommand)]
     noun: Noun,
-}
-
-/// What every command takes.
-#[derive(Debug, Args)]
-struct Shared {
-    #[command(flatten)]
-    server: ServerArgs,
-    /// Print `json`, `yaml`, `table`, `value(FIELD,...)` or `none`
-    #[arg(long, value_name = "FORMAT", global = true, value_parser = Format::parse, conflicts_with = "json")]
-    format: Option<Format>,
-    /// Print JSON
-    #[arg(long, global = true)]
-    json: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -151,7 +140,7 @@ struct Desk {
 
 /// Runs a command on the service; the exit code is gcloud's.
 pub fn run(args: &RuntimeConfigArgs) -> ExitCode {
-    let result = Desk::new(&args.shared).and_then(|desk| match &args.noun {
+    let result = Desk::new(&args.server, &args.shown).and_then(|desk| match &args.noun {
         Noun::Configs { verb: ConfigsVerb::Own(verb) } => configs::run(&desk, verb),
         Noun::Variables { verb } | Noun::Configs { verb: ConfigsVerb::Variables { verb } } => {
             variables::run(&desk, verb)
@@ -171,12 +160,11 @@ pub fn run(args: &RuntimeConfigArgs) -> ExitCode {
 }
 
 impl Desk {
-    fn new(shared: &Shared) -> Result<Self, RuntimeConfigError> {
-        let options = Options { timeout: ANSWER_LIMIT, ..shared.server.options()? };
+    fn new(server: &ServerArgs, shown: &FormatArgs) -> Result<Self, RuntimeConfigError> {
+        let options = Options { timeout: ANSWER_LIMIT, ..server.options()? };
         let client = Client(options.client()?);
         let project = options.project.unwrap_or_else(|| PROJECT.to_owned());
-        let format = if shared.json { Some(Format::Json) } else { shared.format.clone() };
-        Ok(Self { client, project, format })
+        Ok(Self { client, project, format: shown.format() })
     }
 
     /// What a list has, page by page.

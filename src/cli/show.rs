@@ -2,6 +2,7 @@
 
 use std::io::{self, Write as _};
 
+use clap::Args;
 use serde_json::Value;
 
 use crate::report::{self, one_line};
@@ -32,6 +33,24 @@ impl Format {
             }
             _ => Err("expected `json`, `yaml`, `table`, `value(FIELD,...)` or `none`".to_owned()),
         }
+    }
+}
+
+/// In which form the output is wanted.
+#[derive(Debug, Args)]
+pub(crate) struct FormatArgs {
+    /// Print `json`, `yaml`, `table`, `value(FIELD,...)` or `none`
+    #[arg(long, value_name = "FORMAT", global = true, value_parser = Format::parse, conflicts_with = "json")]
+    format: Option<Format>,
+    /// Print JSON
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+impl FormatArgs {
+    /// The form; None: nobody says.
+    pub(crate) fn format(&self) -> Option<Format> {
+        if self.json { Some(Format::Json) } else { self.format.clone() }
     }
 }
 
