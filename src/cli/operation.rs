@@ -31,9 +31,9 @@ use error::OperationError;
 const LONG_ABOUT: &str = "\
 Operations: work that goes on in the background, on `charmd`, LXD or Incus.
 
-All three are asked in the same way; where they are is all that differs. `charmd` keeps what is over
-and lists it; LXD and Incus forget it after seconds. Only `charmd` starts work by its kind: operations
-of the others begin with what is asked of them otherwise, for example by `lxc start`.";
+All three are asked in the same way; where they are is all that differs. `charmd` keeps what is
+over and lists it; LXD and Incus forget it after seconds. Only `charmd` starts work by its kind:
+operations of the others begin with what is asked of them otherwise, for example by `lxc start`.";
 
 const AFTER: &str = "\
 Where the server is:

@@ -38,6 +38,7 @@ impl Format {
 
 /// In which form the output is wanted.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "What is printed")]
 pub(crate) struct FormatArgs {
     /// Print `json`, `yaml`, `table`, `value(FIELD,...)` or `none`
     #[arg(long, value_name = "FORMAT", global = true, value_parser = Format::parse, conflicts_with = "json")]
