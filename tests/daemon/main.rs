@@ -5,23 +5,38 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use charms_reactive_client::Client;
 use charms_reactive_testkit::{Event, Sim, lay_out};
 
 const CHARM: &str = env!("CARGO_BIN_EXE_patient-charm");
-const CHARMD: &str = env!("CARGO_BIN_EXE_charmd-of-a-unit");
 const YAML: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/charms/patient");
 /// More than any of it takes.
 const LIMIT: Duration = Duration::from_secs(60);
+
+/// The daemon, built as `cargo pack --profile dev` does it.
+fn charmd() -> &'static Path {
+    static CHARMD: OnceLock<PathBuf> = OnceLock::new();
+    CHARMD.get_or_init(|| {
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args(["build", "--offline", "--message-format=json", "--package", "charms-reactive-server"]);
+        cargo.args(["--bin", "charmd"]).current_dir(env!("CARGO_MANIFEST_DIR")).stderr(Stdio::inherit());
+        let output = cargo.output().expect("cargo runs");
+        assert!(output.status.success(), "charmd is built");
+        let messages = serde_json::Deserializer::from_slice(&output.stdout).into_iter::<serde_json::Value>();
+        let mut built = messages.filter_map(|message| Some(message.ok()?["executable"].as_str()?.into()));
+        built.next().expect("cargo says where it is")
+    })
+}
 
 /// The charm as `cargo pack` lays it out; `is_new` is another build of the daemon.
 fn packed(folder: &Path, is_new: bool) -> PathBuf {
     let charm = folder.join(if is_new { "new" } else { "old" });
     lay_out(CHARM, YAML, &charm).expect("laid out");
-    let mut program = fs::read(CHARMD).expect("built");
+    let mut program = fs::read(charmd()).expect("built");
     if is_new {
         program.extend_from_slice(b"another build");
     }
