@@ -29,7 +29,7 @@ const STOPPED: u8 = 3;
 
 /// The daemon of a unit: serves waiters and operations to its programs.
 #[derive(Parser)]
-#[command(version, about)]
+#[command(name = "charmd", version, about)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
