@@ -36,6 +36,7 @@ struct Arguments {
 }
 
 #[derive(Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "there is one, and not for long")]
 enum Command {
     /// Serves Google's Runtime Configurator, v1beta1, and on the socket LXD's operations.
     Serve {
