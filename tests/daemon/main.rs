@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use charms_reactive_client::Client;
-use charms_reactive_testkit::{Event, Sim, lay_out};
+use charms_reactive_testkit::{Builder, Event, Sim, lay_out};
 
 const CHARM: &str = env!("CARGO_BIN_EXE_patient-charm");
 const YAML: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/charms/patient");
@@ -46,10 +46,14 @@ fn packed(folder: &Path, is_new: bool) -> PathBuf {
     charm
 }
 
-fn model() -> Sim {
+fn builder() -> Builder {
     let program = env!("CARGO_BIN_EXE_sim-hook-command");
     let builder = Sim::builder().seed(7).program(program).update_status_interval(Duration::ZERO);
-    builder.path_tail("/usr/bin:/bin").build().expect("a model")
+    builder.path_tail("/usr/bin:/bin")
+}
+
+fn model() -> Sim {
+    builder().build().expect("a model")
 }
 
 fn folder_of(sim: &Sim, unit: &str) -> PathBuf {
@@ -153,6 +157,28 @@ fn a_daemon_comes_back_is_replaced_with_its_charm_and_goes_with_its_unit() {
     assert_eq!(process_of(&sim, "web/0"), Some(fourth));
     drop(sim);
     assert!(!runs(fourth));
+}
+
+#[test]
+fn a_machine_that_starts_again_and_a_pod_that_is_replaced_have_it_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let charm = packed(folder.path(), false);
+    let restart: [fn(&mut Sim); 2] = [
+        |sim| sim.operator().reboot("web/0").expect("a machine"),
+        |sim| sim.replace_pod("web/0").expect("a pod"),
+    ];
+    for (builder, restart) in [builder(), builder().kubernetes()].into_iter().zip(restart) {
+        let mut sim = builder.build().expect("a model");
+        sim.deploy("web", charm.clone(), 1).expect("deployed");
+        sim.configure("web", &[("seconds", "1000")]).expect("configured");
+        settle(&mut sim);
+        let before = process_of(&sim, "web/0").expect("a daemon");
+        restart(&mut sim);
+        settle(&mut sim);
+        let after = process_of(&sim, "web/0").expect("a daemon");
+        assert!(after != before && !runs(before), "{}", sim.transcript());
+        assert_eq!(wake_ups_of(&sim, "web/0"), ["waiter-gather"]);
+    }
 }
 
 #[test]
