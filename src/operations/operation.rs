@@ -128,6 +128,12 @@ impl Operation {
         if requestor.is_same(caller) { Ok(()) } else { Err(Refused::OtherRequestor) }
     }
 
+    /// Whether this is the `secret` in its metadata, which lets one look at it without being trusted.
+    pub fn is_opened_by(&self, secret: &str) -> bool {
+        let expected = self.record.metadata.get("secret").and_then(Value::as_str);
+        expected.is_some_and(|expected| !expected.is_empty() && is_equal(expected, secret))
+    }
+
     /// Which socket a secret opens; opens it once.
     pub(crate) fn connect(&mut self, secret: &str) -> Result<String, Refused> {
         let life = &self.record.life;

@@ -106,6 +106,8 @@ pub(crate) struct Dispatch {
     pub(crate) import: Option<Rc<dyn Import>>,
     /// The daemon of the unit.
     pub(crate) daemon: Reach,
+    /// Whether it keeps the waiters.
+    pub(crate) has_waiter_service: bool,
     /// What was taken over in this dispatch.
     pub(crate) imported: RefCell<Option<Imported>>,
     /// Handlers that are programs of the charm.
@@ -152,6 +154,7 @@ impl Dispatch {
             plan: RefCell::default(),
             import: None,
             daemon: Reach::new(None),
+            has_waiter_service: false,
             imported: RefCell::default(),
             programs: Vec::new(),
             is_hook_phase: Cell::new(false),

@@ -136,6 +136,7 @@ fn attempt(
     }
     dispatch.import.clone_from(&app.import);
     dispatch.daemon = Reach::new(app.daemon.clone());
+    dispatch.has_waiter_service = app.has_waiter_service;
     let dispatch = Rc::new(dispatch);
     // Handlers are guarded by themselves; this is for interfaces, and for ourselves.
     let result = catch_unwind(AssertUnwindSafe(|| through(app, &dispatch)));

@@ -15,8 +15,10 @@ use charms_reactive_core::UnitName;
 use charms_reactive_server::database::DatabaseError;
 use charms_reactive_server::keeper::Keeper;
 use charms_reactive_server::listen::{Identity, ListenError, Quotas, Server, TlsError, Token, WATCH_LIMIT};
-use charms_reactive_server::operations::{self, Kinds, Operations, Settings};
-use charms_reactive_server::runtimeconfig::{Endpoint, Etcd, EtcdTls, Memory, Sqlite, Store, StoreError};
+use charms_reactive_server::operations::{self, Api, Kinds, Operations, Own, Settings, Trust, TrustError};
+use charms_reactive_server::runtimeconfig::{
+    Endpoint, Etcd, EtcdTls, EtcdUser, Memory, Sqlite, Store, StoreError,
+};
 use charms_reactive_server::service::{ServiceArgs, ServiceError};
 use charms_reactive_server::wake::{Juju, WakeUps};
 use clap::{Parser, Subcommand};
@@ -43,7 +45,7 @@ enum Command {
         #[command(flatten)]
         store: StoreArguments,
         /// The unix socket to listen on.
-        #[arg(long, value_name = "PATH", required_unless_present = "http")]
+        #[arg(long, value_name = "PATH", required_unless_present_any = ["http", "https"])]
         socket: Option<PathBuf>,
         /// An address of this machine to listen on as well, for example 127.0.0.1:8080; port 0 takes a free one.
         #[arg(long, value_name = "ADDRESS")]
@@ -53,6 +55,8 @@ enum Command {
         token_file: Option<PathBuf>,
         #[command(flatten)]
         guard: Guard,
+        #[command(flatten)]
+        https: HttpsArguments,
         /// The unit of this daemon, for example web/0: Juju is asked to wake it when that is due.
         #[arg(long, value_name = "UNIT", value_parser = UnitName::parse, requires = "socket")]
         unit: Option<UnitName>,
@@ -64,11 +68,48 @@ enum Command {
     Service(ServiceArgs),
 }
 
+/// How operations are served over TLS.
+#[derive(clap::Args)]
+struct HttpsArguments {
+    /// An address to serve operations on over TLS, for example 127.0.0.1:8443: everything to clients whose
+    /// certificates are trusted. Without `--tls-cert`, `server.crt` and `server.key` in the directory of the data
+    /// are shown, and made at the first start.
+    #[arg(long, value_name = "ADDRESS", requires = "data")]
+    https: Option<SocketAddr>,
+    /// For how many seconds a token is good by which a client can add itself to those who are trusted.
+    #[arg(long, value_name = "SECONDS", default_value = "3600", requires = "https")]
+    token_age: u32,
+}
+
+impl HttpsArguments {
+    /// Takes the address, as whom, and with whom to trust; None: nothing was asked for.
+    fn open(&self, data: &Path, own: Option<Identity>) -> Result<Option<(Https, Own)>, ServeError> {
+        let Some(address) = self.https else { return Ok(None) };
+        let identity = match own {
+            Some(identity) => identity,
+            None => Identity::open(data)?,
+        };
+        let listener = std::net::TcpListener::bind(address)?;
+        let own = Own {
+            certificate: identity.certificate().clone(),
+            addresses: vec![listener.local_addr()?.to_string()],
+            token_age: Duration::from_secs(self.token_age.into()),
+        };
+        Ok(Some((Https { listener, identity }, own)))
+    }
+}
+
+/// Where operations are served over TLS, and as whom.
+struct Https {
+    listener: std::net::TcpListener,
+    identity: Identity,
+}
+
 /// What stands between the service and its clients.
 #[derive(clap::Args)]
 struct Guard {
     /// A file with the certificate to show on TCP, in PEM; beyond this machine that, its key and a token have to be.
-    #[arg(long, value_name = "FILE", requires_all = ["http", "tls_key"])]
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
     tls_cert: Option<PathBuf>,
     /// A file with the key of the certificate, in PEM.
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
@@ -100,14 +141,27 @@ struct StoreArguments {
     /// A file with its key.
     #[arg(long, value_name = "FILE", requires = "etcd_cert")]
     etcd_key: Option<PathBuf>,
+    /// A user of etcd, where it has users; its role needs to read and write all below the prefix.
+    #[arg(long, value_name = "NAME", requires_all = ["etcd", "etcd_password_file"])]
+    etcd_user: Option<String>,
+    /// A file with the user's password.
+    #[arg(long, value_name = "FILE", requires = "etcd_user")]
+    etcd_password_file: Option<PathBuf>,
 }
 
 impl StoreArguments {
     fn open(self) -> Result<Box<dyn Store>, StoreError> {
-        let Self { data, etcd, etcd_prefix, etcd_ca, etcd_cert, etcd_key } = self;
+        let Self { data, etcd, etcd_prefix, etcd_ca, etcd_cert, etcd_key, etcd_user, etcd_password_file } =
+            self;
         let tls = etcd_ca.map(|authorities| EtcdTls { authorities, own: etcd_cert.zip(etcd_key) });
         Ok(match data {
-            _ if !etcd.is_empty() => Box::new(Etcd::new(etcd, &etcd_prefix, tls.as_ref())?),
+            _ if !etcd.is_empty() => {
+                let store = Etcd::new(etcd, &etcd_prefix, tls.as_ref())?;
+                match etcd_user.zip(etcd_password_file) {
+                    Some((name, password)) => Box::new(store.user(EtcdUser::read(&name, &password)?)),
+                    None => Box::new(store),
+                }
+            }
             Some(directory) => Box::new(Sqlite::open(&directory)?),
             None => Box::new(Memory),
         })
@@ -125,6 +179,8 @@ impl StoreArguments {
 enum ServeError {
     #[error("cannot keep data")]
     Store(#[from] StoreError),
+    #[error("cannot tell whom to trust")]
+    Trust(#[from] TrustError),
     #[error("cannot keep operations")]
     Operations(#[from] operations::StoreError),
     #[error("cannot keep wake-ups")]
@@ -144,11 +200,11 @@ enum ServeError {
 fn main() -> ExitCode {
     let _ = log::set_logger(&ToStandardError).map(|()| log::set_max_level(log::LevelFilter::Info));
     let result = match Arguments::parse().command {
-        Command::Serve { store, socket, http, token_file, guard, unit, own_session } => {
+        Command::Serve { store, socket, http, token_file, guard, https, unit, own_session } => {
             if own_session && let Err(error) = rustix::process::setsid() {
                 log::warn!("cannot leave the session: {error}");
             }
-            serve(store, socket.as_deref(), http, token_file.as_deref(), &guard, unit).map(|()| true)
+            serve(store, socket.as_deref(), http, token_file.as_deref(), &guard, &https, unit).map(|()| true)
         }
         Command::Service(arguments) => service(arguments),
     };
@@ -177,20 +233,33 @@ fn serve(
     http: Option<SocketAddr>,
     token_file: Option<&Path>,
     guard: &Guard,
+    https: &HttpsArguments,
     unit: Option<UnitName>,
 ) -> Result<(), ServeError> {
+    let identity = guard.tls_cert.as_deref().zip(guard.tls_key.as_deref());
+    let identity = identity.map(|(certificate, key)| Identity::read(certificate, key)).transpose()?;
+    let data = store.data.clone();
     let kept = store.open_operations()?;
     let wake_ups = WakeUps::open(store.data.as_deref())?;
     let (keeper, _thread) = Keeper::start(store.open()?)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let operations =
         Operations::start(kept, Kinds::standard(), &Settings::default(), runtime.handle().clone())?;
+    let (trust, https) = match data.as_deref() {
+        None => (Trust::nobody(), None),
+        Some(data) => {
+            let trust = Trust::open(data)?;
+            match https.open(data, identity.clone())? {
+                None => (trust, None),
+                Some((https, own)) => (trust.own(own), Some(https)),
+            }
+        }
+    };
+    let api = Api { operations: operations.clone(), trust };
     let server = Server::new(keeper.clone(), WATCH_LIMIT)
-        .operations(operations.clone())
+        .operations(api.clone())
         .wake_ups(wake_ups.clone())
         .quotas(guard.quotas);
-    let identity = guard.tls_cert.as_deref().zip(guard.tls_key.as_deref());
-    let identity = identity.map(|(certificate, key)| Identity::read(certificate, key)).transpose()?;
     let token = token_file.map(|path| {
         let text = std::fs::read_to_string(path).unwrap_or_default();
         Token::new(&text).ok_or_else(|| ServeError::Token(path.display().to_string()))
@@ -209,6 +278,13 @@ fn serve(
                 None => std::future::pending().await,
             }
         };
+        let tls = async {
+            match https {
+                Some(Https { listener, identity }) => server.clone().serve_https(listener, &identity).await,
+                None => std::future::pending().await,
+            }
+        };
+        api.end_expired_tokens().await;
         if let Some(unit) = unit {
             tokio::spawn(
                 wake_ups.keep_waking(Juju::new(unit, &variable("PATH").unwrap_or_default()), keeper),
@@ -219,6 +295,7 @@ fn serve(
         tokio::select! {
             result = local => result?,
             result = tcp => result?,
+            result = tls => result?,
             _ = terminate.recv() => {}
             _ = tokio::signal::ctrl_c() => {}
         }

@@ -11,33 +11,35 @@ use serde_json::Value;
 
 use super::answer::Problem;
 use super::kind::Kinds;
-use crate::listen::BODY_BYTES_MAX;
 
 /// How much of a body that is too long is thrown away, so that the client has said all and reads the answer.
 const DISCARDED_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// How long a body may take.
 const READ_MAX: Duration = Duration::from_secs(30);
 
-/// A whole body.
-pub(crate) async fn read(body: Body) -> Result<Vec<u8>, Problem> {
-    let read = tokio::time::timeout(READ_MAX, read_all(body)).await;
+/// How long one may be of somebody who is not trusted.
+pub(super) const STRANGER_BYTES_MAX: usize = 64 * 1024;
+
+/// A whole body of this length at most.
+pub(crate) async fn read(body: Body, max: usize) -> Result<Vec<u8>, Problem> {
+    let read = tokio::time::timeout(READ_MAX, read_all(body, max)).await;
     read.unwrap_or_else(|_| Err(Problem::new(408, "the body took too long")))
 }
 
-async fn read_all(mut body: Body) -> Result<Vec<u8>, Problem> {
+async fn read_all(mut body: Body, max: usize) -> Result<Vec<u8>, Problem> {
     let (mut bytes, mut length) = (Vec::new(), 0);
     while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
         let frame = frame.map_err(|_| Problem::new(400, "the body is broken off"))?;
         let Ok(data) = frame.into_data() else { continue };
         length += data.len();
-        if length <= BODY_BYTES_MAX {
+        if length <= max {
             bytes.extend_from_slice(&data);
         } else if length > DISCARDED_BYTES_MAX {
             break;
         }
     }
-    if length > BODY_BYTES_MAX {
-        return Err(Problem::new(413, format!("the body is longer than {BODY_BYTES_MAX} bytes")));
+    if length > max {
+        return Err(Problem::new(413, format!("the body is longer than {max} bytes")));
     }
     Ok(bytes)
 }

@@ -1,7 +1,6 @@
 //! The one thread that owns the registry: turns one after another, the store, and the work that runs.
 
-use std::collections::HashMap;
-use std::fmt::Write as _;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::File;
 use std::io::Read as _;
 use std::sync::Arc;
@@ -12,7 +11,7 @@ use std::time::{Duration, SystemTime};
 use charms_reactive_core::operation::{End, Fault, OperationId};
 use charms_reactive_core::waiter::Moment;
 use charms_reactive_operations::{
-    Children, Created, Draft, Effect, Operation, Refused, Registry, Retention, WaitId,
+    Change, Children, Created, Draft, Effect, Operation, Query, Refused, Registry, Retention, WaitId,
 };
 use tokio::runtime::Handle;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
@@ -21,6 +20,7 @@ use tokio::task::AbortHandle;
 use super::events::{Frame, LISTENER_FRAMES_MAX};
 use super::kind::{Connection, Kinds, Work};
 use super::store::{Store, StoreError};
+use super::view::View;
 
 /// How many turns are written in one transaction at most.
 const BATCH_MAX: usize = 256;
@@ -77,11 +77,7 @@ impl Turn<'_> {
     /// Sockets without a secret are given one.
     pub fn create(&mut self, mut draft: Draft) -> Result<Created, Refused> {
         for secret in draft.sockets.values_mut().filter(|secret| secret.is_empty()) {
-            let mut bytes = [0; 32];
-            self.chance.read_exact(&mut bytes).expect(CHANCE);
-            for byte in bytes {
-                write!(secret, "{byte:02x}").expect("a text can be written to");
-            }
+            *secret = self.secret();
         }
         let (mut at, chance) = (self.now, &mut *self.chance);
         let new_id = || {
@@ -92,6 +88,13 @@ impl Turn<'_> {
             OperationId::new(at, bytes)
         };
         self.registry.create(draft, new_id, self.now)
+    }
+
+    /// A text that nobody can guess: 64 hexadecimal digits.
+    pub fn secret(&mut self) -> String {
+        let mut bytes = [0; 32];
+        self.chance.read_exact(&mut bytes).expect(CHANCE);
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }
 
@@ -117,6 +120,8 @@ pub struct Operations {
     frames: broadcast::Sender<Arc<Frame>>,
     kinds: Arc<Kinds>,
     waits: Arc<AtomicU64>,
+    view: Arc<View>,
+    location: Arc<str>,
 }
 
 /// Somebody who waits for the end of an operation.
@@ -138,8 +143,7 @@ impl Waiting {
         if let Some(over) = over {
             return over;
         }
-        let shown = self.operations.show(self.id).await;
-        shown.ok().and_then(Result::ok).unwrap_or_else(|| "null".to_owned())
+        self.operations.show(self.id, Children::Counted).unwrap_or_else(|_| "null".to_owned())
     }
 }
 
@@ -168,7 +172,15 @@ impl Operations {
         let chance = File::open("/dev/urandom")?;
         let (messages, inbox) = channel();
         let (frames, _) = broadcast::channel(LISTENER_FRAMES_MAX);
-        let operations = Self { messages, frames, kinds: Arc::new(kinds), waits: Arc::default() };
+        let operations = Self {
+            messages,
+            frames,
+            kinds: Arc::new(kinds),
+            waits: Arc::default(),
+            view: Arc::default(),
+            location: settings.location.as_str().into(),
+        };
+        operations.view.show(&registry, registry.operations().map(Operation::id));
         let desk = Desk {
             registry,
             store,
@@ -198,7 +210,7 @@ impl Operations {
         self.turn(act, true).await
     }
 
-    /// Looks at the operations; also while nothing can be kept.
+    /// Looks at the operations at the desk, with what is about to be kept; also while nothing can be.
     pub async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Registry) -> T + Send + 'static,
@@ -232,9 +244,25 @@ impl Operations {
         })));
     }
 
-    /// An operation as clients see it, as JSON.
-    pub async fn show(&self, id: OperationId) -> Result<Result<String, Refused>, Unavailable> {
-        self.read(move |registry| Ok(shown(registry, registry.get(id)?))).await
+    /// An operation as clients see it, as JSON: as it was last kept.
+    pub fn show(&self, id: OperationId, children: Children) -> Result<String, Refused> {
+        self.view.get(id, children)
+    }
+
+    /// Those of a list by status, as JSON: URLs, or with `children` all of each; as they were last kept.
+    pub fn list(&self, query: &Query, children: Option<Children>) -> String {
+        self.view.list(query, children)
+    }
+
+    /// All operations, children too, as they were last kept: shared, and whatever happens next changes nothing
+    /// of them.
+    pub fn all(&self) -> BTreeMap<OperationId, Arc<Operation>> {
+        self.view.all()
+    }
+
+    /// The name of this server.
+    pub fn location(&self) -> &str {
+        &self.location
     }
 
     /// Waits for the end of an operation: at once the operation as JSON where it is over.
@@ -381,18 +409,20 @@ impl Desk {
         let changes = self.registry.changes();
         let is_kept = changes.is_empty()
             || self.store.commit(&changes).map_err(|error| log::error!("{error}; trying again")).is_ok();
+        let mut effects = Vec::new();
         if is_kept {
             self.registry.stored();
+            effects = self.registry.take_effects();
+            let ids = changes.iter().map(Change::id).chain(effects.iter().filter_map(Effect::told));
+            self.operations.view.show(&self.registry, ids.collect::<BTreeSet<_>>());
         } else {
             self.registry.not_stored();
         }
         for answer in afterwards {
             answer(is_kept);
         }
-        if is_kept {
-            for effect in self.registry.take_effects() {
-                self.carry_out(effect);
-            }
+        for effect in effects {
+            self.carry_out(effect);
         }
         // Who hung up is not waited for.
         if self.waiters.len() > 64 {

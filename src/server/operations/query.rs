@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-/// The parameters of a query by name; of one that is there twice, the last.
+/// The parameters of a query by name; of one that is there twice, the first.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Parameters(BTreeMap<String, String>);
 
@@ -11,7 +11,8 @@ impl Parameters {
     pub(super) fn parse(query: &str) -> Self {
         let pairs = query.split('&').filter(|pair| !pair.is_empty());
         let pairs = pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")));
-        Self(pairs.map(|(name, value)| (decode(name), decode(value))).collect())
+        // Later ones replace earlier ones.
+        Self(pairs.rev().map(|(name, value)| (decode(name), decode(value))).collect())
     }
 
     /// The value of a parameter; None where there is none, or it is empty.

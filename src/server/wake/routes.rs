@@ -9,14 +9,15 @@ use charms_reactive_core::waiter::Moment;
 use serde_json::{Value, json};
 
 use super::{WakeUp, WakeUpError, WakeUps, When};
+use crate::listen::BODY_BYTES_MAX;
 use crate::operations::answer::{Answer, Problem, failed, sync};
 use crate::operations::body;
 
 /// Serves `/1.0/wake-ups`.
 pub fn router(wake_ups: WakeUps) -> Router {
     Router::new()
-        .route("/1.0/wake-ups", get(list))
-        .route("/1.0/wake-ups/{name}", put(set).delete(clear))
+        .route("/1.0/wake-ups", get(list).fallback(other))
+        .route("/1.0/wake-ups/{name}", put(set).delete(clear).fallback(other))
         .with_state(wake_ups)
 }
 
@@ -39,6 +40,10 @@ impl From<WakeUpError> for Problem {
     }
 }
 
+async fn other() -> Response<Body> {
+    failed(&Problem::not_implemented())
+}
+
 async fn list(State(wake_ups): State<WakeUps>) -> Response<Body> {
     let all: Vec<Value> = wake_ups.list().iter().map(shown).collect();
     sync(&Value::from(all).to_string())
@@ -53,7 +58,7 @@ fn shown(wake_up: &WakeUp) -> Value {
 
 async fn set(State(wake_ups): State<WakeUps>, Path(name): Path<String>, request: Request) -> Response<Body> {
     let set = async {
-        let bytes = body::read(request.into_body()).await?;
+        let bytes = body::read(request.into_body(), BODY_BYTES_MAX).await?;
         let when = parse(&bytes)?;
         blocking(move || wake_ups.set(&name, when)).await?;
         Answer::Ok(sync("{}"))

@@ -7,6 +7,8 @@ mod desk;
 mod events;
 mod hostile;
 mod kill;
+mod slow;
+mod trust;
 mod websocket;
 
 use std::time::{Duration, Instant};
