@@ -3,7 +3,6 @@
 mod backends;
 mod cluster;
 mod cost;
-mod daemon;
 mod debugging;
 mod effects;
 mod every_command;

@@ -41,7 +41,12 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("prometheus-scrape-jobs", &["charms-reactive", "prometheus-manual"]),
     (
         "charms-reactive-server",
-        &["charms-reactive-core", "charms-reactive-operations", "charms-reactive-waiters"],
+        &[
+            "charms-reactive-client",
+            "charms-reactive-core",
+            "charms-reactive-operations",
+            "charms-reactive-waiters",
+        ],
     ),
     (
         "charms-reactive-cli",
