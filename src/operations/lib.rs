@@ -24,5 +24,5 @@ pub use draft::{Draft, OnConflict};
 pub use filter::{Filter, FilterError};
 pub use operation::{METADATA_BYTES_MAX, Metadata, Operation, Record, Resources, Sockets};
 pub use refused::Refused;
-pub use registry::{Change, Created, Effect, Notice, Query, Registry, Retention, WaitId};
+pub use registry::{Change, Created, Effect, Notice, OUTBOX_MAX, Query, Registry, Retention, WaitId};
 pub use render::{Children, Rendered};

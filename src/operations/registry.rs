@@ -2,6 +2,7 @@
 
 mod family;
 mod kept;
+mod outbox;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
@@ -17,6 +18,8 @@ use crate::filter::Filter;
 use crate::operation::{ENTITY_URL, Metadata, Operation, Record, Sockets, check_metadata, check_size};
 use crate::refused::Refused;
 use crate::render::{Children, Rendered};
+
+pub use outbox::OUTBOX_MAX;
 
 /// For how long operations that ended are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,6 +88,10 @@ pub enum Effect {
     Tell(Notice),
     /// Tell one who waits that this operation is over.
     Wake(WaitId, OperationId),
+    /// Announce the end of an operation, until it is acknowledged.
+    Announce(OperationId),
+    /// The end of an operation need not be announced any more.
+    Acknowledged(OperationId),
 }
 
 /// What is to be kept.
@@ -122,7 +129,9 @@ pub struct Registry {
     operations: BTreeMap<OperationId, Operation>,
     /// Those with a reference that have not ended.
     holders: BTreeMap<(Option<String>, String), OperationId>,
-    /// Those without parents that have ended, by when.
+    /// Those whose end is announced, or will be.
+    outbox: BTreeSet<OperationId>,
+    /// Those without parents that have ended, and need not be announced, by when.
     ended: BTreeSet<(Moment, OperationId)>,
     waits: BTreeSet<(OperationId, WaitId)>,
     waited: BTreeMap<WaitId, OperationId>,
@@ -150,6 +159,7 @@ impl Registry {
             retention,
             operations: BTreeMap::new(),
             holders: BTreeMap::new(),
+            outbox: BTreeSet::new(),
             ended: BTreeSet::new(),
             waits: BTreeSet::new(),
             waited: BTreeMap::new(),
@@ -208,11 +218,19 @@ impl Registry {
         let id = draft.id.unwrap_or_else(&mut new_id);
         if let Some(known) = self.operations.get(&id) {
             let is_same = known.record.kind == draft.kind && known.record.inputs == draft.inputs;
-            let other = || Refused::Arguments(format!("Operation \"{id}\" is another one"));
-            return if is_same { Ok(Created::Known(id)) } else { Err(other()) };
+            if !is_same {
+                return Err(Refused::Arguments(format!("Operation \"{id}\" is another one")));
+            }
+            if draft.in_outbox {
+                self.announce_again(id);
+            }
+            return Ok(Created::Known(id));
         }
         if self.is_shutting_down {
             return Err(Refused::ShuttingDown);
+        }
+        if draft.in_outbox && self.outbox.len() >= OUTBOX_MAX {
+            return Err(Refused::OutboxFull);
         }
         let mut references = BTreeSet::new();
         for draft in std::iter::once(&draft).chain(&draft.children) {
@@ -282,6 +300,7 @@ impl Registry {
             requestor: draft.requestor,
             reference: draft.reference,
             may_cancel: draft.may_cancel,
+            in_outbox: draft.in_outbox,
             stage: draft.stage,
             must_run: draft.must_run,
         });
@@ -296,8 +315,13 @@ impl Registry {
 
     fn insert(&mut self, record: Record) {
         let id = record.id;
+        if record.in_outbox {
+            self.outbox.insert(id);
+        }
         if record.life.status.is_final() {
-            if record.parent.is_none() {
+            if record.in_outbox {
+                self.effects.push(Effect::Announce(id));
+            } else if record.parent.is_none() {
                 self.ended.insert((record.life.updated, id));
             }
         } else if let Some(reference) = &record.reference {
@@ -539,7 +563,9 @@ impl Registry {
             self.holders.remove(&(record.project.clone(), reference.clone()));
         }
         let parent = record.parent;
-        if parent.is_none() {
+        if record.in_outbox {
+            self.effects.push(Effect::Announce(id));
+        } else if parent.is_none() {
             self.ended.insert((record.life.updated, id));
         }
         let waits: Vec<WaitId> =

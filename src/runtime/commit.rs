@@ -49,6 +49,9 @@ pub(crate) fn commit(dispatch: &Dispatch, state: &State) -> Result<Committed, Di
     exchange::commit_secrets(dispatch, &plan)?;
     has_effects |= !plan.secrets.is_empty() || !plan.secret_deeds.is_empty();
     secret::commit(dispatch, &mut plan)?;
+    if let Some(engine) = &dispatch.engine {
+        engine.ask(dispatch);
+    }
     let next = state.next(dispatch, &plan);
     has_effects |= next != state.saved;
     for (relation, is_application, changes) in dispatch.model.unwritten() {

@@ -41,6 +41,9 @@ enum Command {
         token_file: Option<PathBuf>,
         #[command(flatten)]
         guard: Guard,
+        /// The directory of the charm, whose program works for operations.
+        #[arg(long, value_name = "DIR", requires_all = ["data", "socket"])]
+        charm: Option<PathBuf>,
     },
 }
 
@@ -118,9 +121,10 @@ enum ServeError {
 }
 
 fn main() -> ExitCode {
-    let Arguments { command: Command::Serve { store, socket, http, token_file, guard } } = Arguments::parse();
+    let Arguments { command: Command::Serve { store, socket, http, token_file, guard, charm } } =
+        Arguments::parse();
     let _ = log::set_logger(&ToStandardError).map(|()| log::set_max_level(log::LevelFilter::Info));
-    match serve(store, socket.as_deref(), http, token_file.as_deref(), &guard) {
+    match serve(store, socket.as_deref(), http, token_file.as_deref(), &guard, charm.as_deref()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let chain = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source());
@@ -137,12 +141,19 @@ fn serve(
     http: Option<SocketAddr>,
     token_file: Option<&Path>,
     guard: &Guard,
+    charm: Option<&Path>,
 ) -> Result<(), ServeError> {
     let kept = store.open_operations()?;
+    let mut kinds = Kinds::standard();
+    if let (Some(charm), Some(data)) = (charm, &store.data) {
+        // By its whole name, as children are found by it.
+        let place = operations::Place { charm: charm.canonicalize()?, data: data.canonicalize()? };
+        operations::end_leftovers(&place.data);
+        kinds = kinds.with(operations::CharmWork(place.clone())).with(operations::Command(place));
+    }
     let (keeper, _thread) = Keeper::start(store.open()?)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let operations =
-        Operations::start(kept, Kinds::standard(), &Settings::default(), runtime.handle().clone())?;
+    let operations = Operations::start(kept, kinds, &Settings::default(), runtime.handle().clone())?;
     let server = Server::new(keeper, WATCH_LIMIT).operations(operations.clone()).quotas(guard.quotas);
     let identity = guard.tls_cert.as_deref().zip(guard.tls_key.as_deref());
     let identity = identity.map(|(certificate, key)| Identity::read(certificate, key)).transpose()?;

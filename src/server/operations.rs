@@ -12,6 +12,7 @@
 
 mod answer;
 mod body;
+mod child;
 mod demo;
 mod desk;
 mod events;
@@ -21,8 +22,9 @@ mod query;
 mod routes;
 mod store;
 
+pub use child::{CharmWork, Command, Place, RESULT_BYTES_MAX, TERMINATE_AFTER, end_leftovers};
 pub use demo::Demo;
-pub use desk::{Operations, Settings, Turn, Unavailable, Waiting};
+pub use desk::{Announce, Operations, Settings, Turn, Unavailable, Waiting};
 pub use kind::{Connection, Kind, Kinds, Work};
 pub use peer::Peer;
 pub use routes::router;

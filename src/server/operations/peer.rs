@@ -22,6 +22,11 @@ impl Connected<IncomingStream<'_, UnixListener>> for Peer {
 }
 
 impl Peer {
+    /// Whether it is the user that runs this program, or root.
+    pub fn is_owner(&self) -> bool {
+        self.uid.is_some_and(|uid| uid == 0 || uid == rustix::process::geteuid().as_raw())
+    }
+
     /// As whoever asked for an operation.
     pub fn requestor(&self) -> Requestor {
         let username = match self.uid {
