@@ -289,9 +289,13 @@ impl App {
     }
 
     /// Has a daemon on the unit, `charmd`, which can wake it and work between its hooks.
+    ///
+    /// It is installed at `install`, `start` and `upgrade-charm`, from the program `charmd` beside `dispatch`
+    /// (which `cargo pack` puts there where the charm says `daemon = true`), and removed after the handlers of
+    /// `remove`.  Without it the charm goes on: what would have woken the unit waits for `update-status`.
     #[must_use]
     pub fn daemon(self) -> Self {
-        self.daemon_with(daemon::on_socket)
+        self.daemon_with(daemon::of_unit)
     }
 
     /// The same, with another way to it: a test may stand in for it.

@@ -1,5 +1,6 @@
 //! Applying the plan and saving the flags: the only part of a dispatch that changes anything.
 
+use charms_reactive_core::HookEvent;
 use charms_reactive_hookcmd::{CommandError, Commands as _};
 
 use crate::dispatch::{Dispatch, DispatchError};
@@ -9,6 +10,7 @@ use crate::secret;
 use crate::shown::Shown;
 use crate::state::State;
 use crate::store::Unsaved;
+use crate::wake;
 
 /// What came of a commit.
 pub(crate) struct Committed {
@@ -27,7 +29,7 @@ impl Committed {
 
 /// Does everything that the dispatch planned, in an order that can be done again.
 ///
-/// First files, and what follows from them; then what Juju holds back until the dispatch ends well
+/// First files, and what follows from them, and the daemon with the unit's wake-ups; then what Juju holds back until the dispatch ends well
 /// (secrets, relation data, ports, storage, state); last what Juju does not hold back (statuses, the workload's
 /// version, settings of the leader, the action's result), and a restart of the machine, which waits for the end.
 ///
@@ -46,10 +48,12 @@ pub(crate) fn commit(dispatch: &Dispatch, state: &State) -> Result<Committed, Di
     for (name, work) in plan.after_files.drain(..) {
         crate::dispatch::caught(&name, work)?;
     }
+    let wake_ups = wake::commit(dispatch, &plan);
+    has_effects |= wake_ups.has_effects;
     exchange::commit_secrets(dispatch, &plan)?;
     has_effects |= !plan.secrets.is_empty() || !plan.secret_deeds.is_empty();
     secret::commit(dispatch, &mut plan)?;
-    if let Some(engine) = &dispatch.engine {
+    if let Some(engine) = dispatch.engine.as_ref().filter(|_| dispatch.context.event != HookEvent::Remove) {
         engine.ask(dispatch);
     }
     let next = state.next(dispatch, &plan);
@@ -77,6 +81,7 @@ pub(crate) fn commit(dispatch: &Dispatch, state: &State) -> Result<Committed, Di
         next,
     )?;
     has_effects |= commit_unheld(dispatch, &plan, state)?;
+    wake::commit_last(dispatch, &wake_ups);
     Ok(Committed { has_effects, unsaved })
 }
 

@@ -53,6 +53,7 @@ pub mod trigger;
 mod unit;
 pub mod view;
 pub mod waiter;
+mod wake;
 
 pub use automatic::{CHANGED_FLAGS_BYTES_MAX, CONFIG_CHANGED, IS_LEADER, SERIES_UPGRADE};
 pub use charm::{App, Charm};

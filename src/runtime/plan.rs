@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use charms_reactive_core::waiter::Moment;
 use charms_reactive_core::{EndpointName, WorkloadStatus};
 use indexmap::IndexMap;
 
@@ -66,6 +67,8 @@ pub(crate) struct Plan {
     pub(crate) leader_settings: BTreeMap<String, String>,
     /// Secrets by relation and request: what is to be in them; None for one to be removed.
     pub(crate) secrets: BTreeMap<String, Option<BTreeMap<String, String>>>,
+    /// When the daemon is to wake the unit; None for a wake-up that is no longer wanted.
+    pub(crate) wake_ups: BTreeMap<String, Option<Moment>>,
     pub(crate) results: BTreeMap<String, String>,
     pub(crate) failure: Option<String>,
 }

@@ -54,7 +54,8 @@
 //! # What it does not promise
 //!
 //! A charm cannot wake itself: a deadline is noticed by the leader's next dispatch, at the latest by
-//! `update-status`.  What was checked in when the leader looks is counted, even past the deadline.
+//! `update-status`; with a daemon ([`crate::App::daemon`]) that wakes the unit, at once.  What was checked in when
+//! the leader looks is counted, even past the deadline.
 
 mod check_in;
 mod declaration;
@@ -74,6 +75,7 @@ use crate::endpoint::Endpoint;
 use crate::handler::HandlerError;
 use crate::interface::{Interface, Manage};
 use crate::relation::Relation;
+use crate::wake;
 
 pub use check_in::{CHECK_IN_BYTES_MAX, UNIT_KEY};
 pub use declaration::{Declaration, TIMEOUT_DEFAULT};
@@ -464,9 +466,11 @@ impl Waiters {
         let dispatch = &self.endpoint.dispatch;
         for name in known.iter().filter(|name| !records.0.contains_key(*name)) {
             key::clear(dispatch, name);
+            wake::plan(dispatch, name, None);
         }
         for (name, record) in &records.0 {
             key::show(dispatch, name, record.outcome);
+            wake::plan(dispatch, name, record.is_waiting().then(|| record.waiter().deadline()));
         }
         self.keep_names(&records.0.keys().map(String::as_str).collect::<Vec<_>>());
     }
@@ -484,6 +488,7 @@ impl Manage for Waiters {
                 // Outcomes stay; nobody waits any more.
                 for name in &known {
                     self.endpoint.dispatch.change_flag(&key::flag(name, "waiting"), false);
+                    wake::plan(&self.endpoint.dispatch, name, None);
                 }
             }
             return Ok(());

@@ -4,11 +4,10 @@ mod batch;
 mod quota;
 mod respond;
 mod tls;
+mod unix;
 
-use std::fs::Permissions;
 use std::io;
 use std::net::SocketAddr;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -18,12 +17,13 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, Response, header};
 use serde_json::Value;
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::TcpListener;
 use tokio::time::Instant;
 
 use crate::keeper::{Keeper, Reply};
 use crate::operations::{self, Operations, Peer};
 use crate::runtimeconfig::{ApiError, Call, Code, Incoming, Presentation, discovery, openapi};
+use crate::wake::{self, WakeUps};
 use quota::Count;
 pub use quota::Quotas;
 use respond::{respond, send, takes_gzip, written};
@@ -52,6 +52,7 @@ pub struct Server {
     quota: Option<Arc<Mutex<Count>>>,
     /// What is served on unix sockets beside it.
     operations: Option<Operations>,
+    wake_ups: Option<WakeUps>,
 }
 
 /// A secret that clients have to say.
@@ -109,7 +110,15 @@ pub enum ListenError {
 impl Server {
     /// A server whose watches wait for so long, less than a minute.
     pub fn new(keeper: Keeper, watch_limit: Duration) -> Self {
-        Self { keeper, watch_limit, token: None, identity: None, quota: None, operations: None }
+        Self {
+            keeper,
+            watch_limit,
+            token: None,
+            identity: None,
+            quota: None,
+            operations: None,
+            wake_ups: None,
+        }
     }
 
     /// The same, for clients that say a token.
@@ -136,19 +145,19 @@ impl Server {
         Self { operations: Some(operations), ..self }
     }
 
+    /// The same, with wake-ups on unix sockets.
+    #[must_use]
+    pub fn wake_ups(self, wake_ups: WakeUps) -> Self {
+        Self { wake_ups: Some(wake_ups), ..self }
+    }
+
     /// Serves a unix socket that its owner and group can use; one that a dead server left is replaced.
     pub async fn serve_unix(self, path: &Path) -> Result<(), ListenError> {
-        if path.exists() {
-            if tokio::net::UnixStream::connect(path).await.is_ok() {
-                return Err(ListenError::InUse { path: path.display().to_string() });
-            }
-            std::fs::remove_file(path)?;
-        }
-        let listener = UnixListener::bind(path)?;
-        std::fs::set_permissions(path, Permissions::from_mode(0o660))?;
+        let listener = unix::bind(path)?;
         log::info!("listening on {}", path.display());
         let operations = self.operations.clone().map(operations::router);
-        let router = self.router().merge(operations.unwrap_or_default());
+        let wake_ups = self.wake_ups.clone().map(wake::router);
+        let router = self.router().merge(operations.unwrap_or_default()).merge(wake_ups.unwrap_or_default());
         Ok(axum::serve(listener, router.into_make_service_with_connect_info::<Peer>()).await?)
     }
 

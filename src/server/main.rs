@@ -1,20 +1,32 @@
 //! `charmd`: see the crate.
 
-#![expect(clippy::print_stderr, reason = "a program says what is wrong, and where it listens")]
+#![expect(
+    clippy::print_stderr,
+    clippy::print_stdout,
+    reason = "a program says what is wrong, and where it listens"
+)]
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
+use charms_reactive_core::UnitName;
+use charms_reactive_server::database::DatabaseError;
 use charms_reactive_server::keeper::Keeper;
 use charms_reactive_server::listen::{Identity, ListenError, Quotas, Server, TlsError, Token, WATCH_LIMIT};
-use charms_reactive_server::operations::{self, Kinds, Operations, Settings};
+use charms_reactive_server::operations::{self, CharmWork, Kinds, Operations, Place, Settings};
 use charms_reactive_server::runtimeconfig::{Endpoint, Etcd, EtcdTls, Memory, Sqlite, Store, StoreError};
+use charms_reactive_server::service::{ServiceArgs, ServiceError};
+use charms_reactive_server::wake::{Juju, WakeUps};
 use clap::{Parser, Subcommand};
 
 /// How long work that was told to stop may take when the program ends.
 const SHUTDOWN_MAX: Duration = Duration::from_secs(5);
+
+/// The exit code of `charmd service status` where it does not answer.
+const STOPPED: u8 = 3;
 
 /// The daemon of a unit: serves waiters and operations to its programs.
 #[derive(Parser)]
@@ -24,6 +36,7 @@ struct Arguments {
     command: Command,
 }
 
+#[expect(clippy::large_enum_variant, reason = "there is one of it")]
 #[derive(Subcommand)]
 enum Command {
     /// Serves Google's Runtime Configurator, v1beta1, and on the socket LXD's operations.
@@ -41,10 +54,25 @@ enum Command {
         token_file: Option<PathBuf>,
         #[command(flatten)]
         guard: Guard,
-        /// The directory of the charm, whose program works for operations.
-        #[arg(long, value_name = "DIR", requires_all = ["data", "socket"])]
-        charm: Option<PathBuf>,
+        #[command(flatten)]
+        of_unit: OfUnit,
+        /// Leave the session of whoever started it.
+        #[arg(long, hide = true)]
+        own_session: bool,
     },
+    /// Installs, starts, stops, removes the daemon of a unit as a service, or tells whether it answers.
+    Service(ServiceArgs),
+}
+
+/// Whose daemon it is.
+#[derive(clap::Args)]
+struct OfUnit {
+    /// The unit of this daemon, for example web/0: Juju is asked to wake it when that is due.
+    #[arg(long, value_name = "UNIT", value_parser = UnitName::parse, requires = "socket")]
+    unit: Option<UnitName>,
+    /// The directory of the charm, whose program works for operations.
+    #[arg(long, value_name = "DIR", requires_all = ["data", "socket"])]
+    charm: Option<PathBuf>,
 }
 
 /// What stands between the service and its clients.
@@ -110,22 +138,34 @@ enum ServeError {
     Store(#[from] StoreError),
     #[error("cannot keep operations")]
     Operations(#[from] operations::StoreError),
+    #[error("cannot keep wake-ups")]
+    WakeUps(#[from] DatabaseError),
     #[error("cannot serve")]
     Listen(#[from] ListenError),
     #[error("cannot read a token from `{0}`, expected a file with one line")]
     Token(String),
     #[error("cannot speak TLS")]
     Tls(#[from] TlsError),
+    #[error("cannot see to the service")]
+    Service(#[from] ServiceError),
     #[error("cannot start")]
     Io(#[from] std::io::Error),
 }
 
 fn main() -> ExitCode {
-    let Arguments { command: Command::Serve { store, socket, http, token_file, guard, charm } } =
-        Arguments::parse();
     let _ = log::set_logger(&ToStandardError).map(|()| log::set_max_level(log::LevelFilter::Info));
-    match serve(store, socket.as_deref(), http, token_file.as_deref(), &guard, charm.as_deref()) {
-        Ok(()) => ExitCode::SUCCESS,
+    let result = match Arguments::parse().command {
+        Command::Serve { store, socket, http, token_file, guard, of_unit, own_session } => {
+            if own_session && let Err(error) = rustix::process::setsid() {
+                log::warn!("cannot leave the session: {error}");
+            }
+            serve(store, socket.as_deref(), http, token_file.as_deref(), &guard, of_unit).map(|()| true)
+        }
+        Command::Service(arguments) => service(arguments),
+    };
+    match result {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(STOPPED),
         Err(error) => {
             let chain = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source());
             let reasons: Vec<String> = chain.map(ToString::to_string).collect();
@@ -135,26 +175,39 @@ fn main() -> ExitCode {
     }
 }
 
+/// Sees to the service; tells whether all is well.
+fn service(arguments: ServiceArgs) -> Result<bool, ServeError> {
+    let (text, is_well) = arguments.run(variable, &std::env::current_exe()?)?;
+    println!("{text}");
+    Ok(is_well)
+}
+
 fn serve(
     store: StoreArguments,
     socket: Option<&Path>,
     http: Option<SocketAddr>,
     token_file: Option<&Path>,
     guard: &Guard,
-    charm: Option<&Path>,
+    OfUnit { unit, charm }: OfUnit,
 ) -> Result<(), ServeError> {
     let kept = store.open_operations()?;
+    let wake_ups = WakeUps::open(store.data.as_deref())?;
     let mut kinds = Kinds::standard();
     if let (Some(charm), Some(data)) = (charm, &store.data) {
         // By its whole name, as children are found by it.
-        let place = operations::Place { charm: charm.canonicalize()?, data: data.canonicalize()? };
+        let place =
+            Place { charm: std::path::absolute(charm)?, data: data.canonicalize()?, unit: unit.clone() };
         operations::end_leftovers(&place.data);
-        kinds = kinds.with(operations::CharmWork(place.clone())).with(operations::Command(place));
+        kinds = kinds.with(CharmWork(place.clone())).with(operations::Command(place));
     }
     let (keeper, _thread) = Keeper::start(store.open()?)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let operations = Operations::start(kept, kinds, &Settings::default(), runtime.handle().clone())?;
-    let server = Server::new(keeper, WATCH_LIMIT).operations(operations.clone()).quotas(guard.quotas);
+    let settings = Settings { announce: Some(Arc::new(wake_ups.clone())), ..Settings::default() };
+    let operations = Operations::start(kept, kinds, &settings, runtime.handle().clone())?;
+    let server = Server::new(keeper.clone(), WATCH_LIMIT)
+        .operations(operations.clone())
+        .wake_ups(wake_ups.clone())
+        .quotas(guard.quotas);
     let identity = guard.tls_cert.as_deref().zip(guard.tls_key.as_deref());
     let identity = identity.map(|(certificate, key)| Identity::read(certificate, key)).transpose()?;
     let token = token_file.map(|path| {
@@ -163,7 +216,7 @@ fn serve(
     });
     let token = token.transpose()?;
     runtime.block_on(async {
-        let unix = async {
+        let local = async {
             match socket {
                 Some(path) => server.clone().serve_unix(path).await,
                 None => std::future::pending().await,
@@ -175,10 +228,15 @@ fn serve(
                 None => std::future::pending().await,
             }
         };
+        if let Some(unit) = unit {
+            tokio::spawn(
+                wake_ups.keep_waking(Juju::new(unit, &variable("PATH").unwrap_or_default()), keeper),
+            );
+        }
         let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
         // Whoever was answered is in the store: of requests, there is nothing to be finished.
         tokio::select! {
-            result = unix => result?,
+            result = local => result?,
             result = tcp => result?,
             _ = terminate.recv() => {}
             _ = tokio::signal::ctrl_c() => {}
@@ -189,6 +247,12 @@ fn serve(
         }
         Ok(())
     })
+}
+
+/// A variable of this process.
+#[expect(clippy::disallowed_methods, reason = "a program: where others are, and what Juju says of a hook")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
 
 /// Log records, a line each: systemd and Pebble keep them.

@@ -10,8 +10,8 @@
 //!     └─► events       one line of notices in order; who is too slow for it is cut off
 //! ```
 
-mod answer;
-mod body;
+pub(crate) mod answer;
+pub(crate) mod body;
 mod child;
 mod demo;
 mod desk;

@@ -17,6 +17,7 @@ mod migrating;
 mod readme;
 mod requests;
 mod scrape_jobs;
+mod search_index;
 mod secrets;
 mod tidy;
 mod typed_commands;

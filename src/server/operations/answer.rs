@@ -13,7 +13,7 @@ use super::desk::Unavailable;
 
 /// Why a request is not done.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Problem {
+pub(crate) struct Problem {
     code: u16,
     text: String,
     metadata: Value,
@@ -21,17 +21,17 @@ pub(super) struct Problem {
 
 impl Problem {
     /// An HTTP status, and a text for a person.
-    pub(super) fn new(code: u16, text: impl Into<String>) -> Self {
+    pub(crate) fn new(code: u16, text: impl Into<String>) -> Self {
         Self { code, text: text.into(), metadata: Value::Null }
     }
 
     /// Nothing is there.
-    pub(super) fn not_found() -> Self {
+    pub(crate) fn not_found() -> Self {
         Self::new(404, "Not Found")
     }
 
     /// There is something, but not for this method.
-    pub(super) fn not_implemented() -> Self {
+    pub(crate) fn not_implemented() -> Self {
         Self::new(501, "Not Implemented")
     }
 }
@@ -54,29 +54,29 @@ impl From<Unavailable> for Problem {
 }
 
 /// What a request comes to.
-pub(super) type Answer = Result<Response<Body>, Problem>;
+pub(crate) type Answer = Result<Response<Body>, Problem>;
 
 /// The envelope of an answer whose metadata is this JSON.
 ///
 /// The keys `error`, `error_code` and `operation` are left out: Hyperkit would take an empty `error` for the
 /// text of an operation that failed.
-pub(super) fn sync_text(metadata: &str) -> String {
+pub(crate) fn sync_text(metadata: &str) -> String {
     format!("{{\"type\":\"sync\",\"status\":\"Success\",\"status_code\":200,\"metadata\":{metadata}}}\n")
 }
 
 /// It is done.
-pub(super) fn sync(metadata: &str) -> Response<Body> {
+pub(crate) fn sync(metadata: &str) -> Response<Body> {
     respond(200, sync_text(metadata))
 }
 
 /// It is done when this is known; head and status are sent now, so that clients see that they are heard.
-pub(super) fn sync_later(metadata: impl Future<Output = String> + Send + 'static) -> Response<Body> {
+pub(crate) fn sync_later(metadata: impl Future<Output = String> + Send + 'static) -> Response<Body> {
     let text = async move { sync_text(&metadata.await) };
     respond(200, Body::new(Later { text: Some(Box::pin(text)) }))
 }
 
 /// It goes on in an operation.
-pub(super) fn started(url: &str, operation: &str) -> Response<Body> {
+pub(crate) fn started(url: &str, operation: &str) -> Response<Body> {
     let text = format!(
         "{{\"type\":\"async\",\"status\":\"Operation created\",\"status_code\":100,\"operation\":\"{url}\",\
          \"error_code\":0,\"error\":\"\",\"metadata\":{operation}}}\n"
@@ -89,7 +89,7 @@ pub(super) fn started(url: &str, operation: &str) -> Response<Body> {
 }
 
 /// It is not done.
-pub(super) fn failed(problem: &Problem) -> Response<Body> {
+pub(crate) fn failed(problem: &Problem) -> Response<Body> {
     let body = json!({
         "type": "error", "status": "", "status_code": 0, "operation": "",
         "error_code": problem.code, "error": problem.text, "metadata": problem.metadata,

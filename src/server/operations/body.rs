@@ -19,7 +19,7 @@ const DISCARDED_BYTES_MAX: usize = 64 * 1024 * 1024;
 const READ_MAX: Duration = Duration::from_secs(30);
 
 /// A whole body.
-pub(super) async fn read(body: Body) -> Result<Vec<u8>, Problem> {
+pub(crate) async fn read(body: Body) -> Result<Vec<u8>, Problem> {
     let read = tokio::time::timeout(READ_MAX, read_all(body)).await;
     read.unwrap_or_else(|_| Err(Problem::new(408, "the body took too long")))
 }

@@ -18,6 +18,7 @@ mod run;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 
+use charms_reactive_core::UnitName;
 use charms_reactive_core::operation::{Class, End, Fault};
 use charms_reactive_operations::Draft;
 use serde_json::Value;
@@ -41,6 +42,8 @@ pub struct Place {
     pub charm: PathBuf,
     /// Where this `charmd` keeps its data: it tells its children from those of others.
     pub data: PathBuf,
+    /// Whose charm it is.
+    pub unit: Option<UnitName>,
 }
 
 /// What is done for an operation of a charm.
@@ -161,7 +164,7 @@ mod tests {
 
     #[test]
     fn inputs_are_checked_before_anything_is_made() {
-        let place = Place { charm: "/charm".into(), data: "/data".into() };
+        let place = Place { charm: "/charm".into(), data: "/data".into(), unit: None };
         let check = |kind: &dyn Kind, inputs: Value, expected: &str| {
             let error = kind.draft(None, inputs).expect_err(expected);
             assert!(error.contains(expected), "{error}");

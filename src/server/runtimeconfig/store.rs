@@ -108,6 +108,13 @@ pub enum Change {
     DropRequest { list: String, id: String },
 }
 
+impl Change {
+    /// Whether a waiter may have ended by it, or be gone.
+    pub fn is_of_waiter(&self) -> bool {
+        matches!(self, Self::PutWaiter { .. } | Self::DropWaiter { .. } | Self::DropConfig { .. })
+    }
+}
+
 /// What others have kept in the same store.
 #[derive(Clone, Debug, PartialEq)]
 pub enum News {

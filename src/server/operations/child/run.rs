@@ -78,6 +78,7 @@ fn start(work: &Work, program: &Program) -> std::io::Result<(Child, Group)> {
     command
         .env("CHARM_DIR", &program.place.charm)
         .env("JUJU_CHARM_DIR", &program.place.charm)
+        .envs(program.place.unit.iter().map(|unit| ("JUJU_UNIT_NAME", unit.to_string())))
         .env(OPERATION, work.id.to_string())
         .env(DIRECTORY, &program.place.data)
         .stdin(Stdio::piped())

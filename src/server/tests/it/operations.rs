@@ -2,7 +2,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "measures waits")]
 
-mod client;
+pub(crate) mod client;
 mod desk;
 mod events;
 mod hostile;

@@ -1,0 +1,3 @@
+//! The example charm `search-index`: an index that is built in the background.
+
+mod real;

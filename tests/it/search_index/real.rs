@@ -1,0 +1,169 @@
+//! With a real `charmd`, and the charm as a program: what survives a kill of whom.
+
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use charms_reactive_client::Client;
+use charms_reactive_testkit::{Sim, lay_out};
+use serde_json::{Value, json};
+
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/charms/search-index");
+const UNIT: &str = "index/0";
+/// How long anything may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// What every wake-up runs.
+const WAKE_UP: &str = "JUJU_DISPATCH_PATH=hooks/wake-up JUJU_HOOK_NAME=wake-up ./dispatch";
+
+/// A `charmd` of the unit; killed when it is dropped.
+struct Charmd(Child);
+
+impl Drop for Charmd {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A unit with the charm, documents, and a place for the index.
+struct World {
+    sim: Sim,
+    folder: tempfile::TempDir,
+}
+
+impl World {
+    /// Documents are indexed with so many milliseconds of rest after each.
+    fn new(documents: usize, pause: u32) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let place = |name: &str| folder.path().join(name);
+        lay_out(env!("CARGO_BIN_EXE_search-index-charm"), FOLDER, place("charm")).expect("laid out");
+        fs::create_dir(place("documents")).expect("made");
+        for number in 0..documents {
+            write(&place("documents").join(format!("{number:03}.txt")), &format!("common only{number}"));
+        }
+        let mut sim =
+            Sim::builder().seed(7).program(env!("CARGO_BIN_EXE_sim-hook-command")).build().expect("a model");
+        sim.deploy("index", place("charm").as_path(), 1).expect("deployed");
+        let text = |name: &str| place(name).to_string_lossy().into_owned();
+        let options =
+            [("folder", &*text("documents")), ("index", &*text("index")), ("pause", &*pause.to_string())];
+        sim.configure("index", &options).expect("configured");
+        Self { sim, folder }
+    }
+
+    fn charm_dir(&self) -> PathBuf {
+        self.sim.charm_dir(UNIT).expect("a unit")
+    }
+
+    fn daemon_folder(&self) -> PathBuf {
+        self.charm_dir().parent().expect("a folder").join("charmd")
+    }
+
+    fn client(&self) -> Client {
+        Client::unix(self.daemon_folder().join("socket"))
+    }
+
+    /// Starts the daemon, and returns when it answers.
+    fn start(&self) -> Charmd {
+        let folder = self.daemon_folder();
+        fs::create_dir_all(&folder).expect("made");
+        let log = File::options().create(true).append(true).open(folder.join("log")).expect("a log");
+        #[expect(clippy::disallowed_methods, reason = "the daemon of the test")]
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tests-charmd"));
+        command.arg("serve").arg("--charm").arg(self.charm_dir());
+        command.arg("--data").arg(folder.join("data")).arg("--socket").arg(folder.join("socket"));
+        let charmd = Charmd(command.stdin(Stdio::null()).stderr(log).spawn().expect("started"));
+        wait_for("the daemon", || self.client().request("GET", "/1.0", None).is_ok());
+        charmd
+    }
+
+    fn get(&self, path: &str) -> Value {
+        self.client().request("GET", path, None).expect("an answer").body["metadata"].take()
+    }
+
+    /// The operations that run, or whose end is not acknowledged.
+    fn outbox(&self) -> Vec<Value> {
+        self.get("/1.0/outbox").as_array().expect("a list").clone()
+    }
+
+    /// How many documents are indexed, as the one operation has kept.
+    fn kept(&self) -> u64 {
+        self.outbox()[0]["metadata"]["kept"]["documents"].as_u64().unwrap_or(0)
+    }
+
+    fn has_ended(&self) -> bool {
+        self.outbox().iter().all(|operation| operation["status_code"].as_u64() >= Some(200))
+    }
+
+    fn wake_ups(&self) -> usize {
+        self.get("/1.0/wake-ups").as_array().expect("a list").len()
+    }
+
+    fn settle(&mut self) {
+        let settled = self.sim.settle().expect("the model works");
+        assert_eq!(settled.failed, [], "{}", self.sim.transcript());
+    }
+
+    fn wake(&mut self) {
+        let woken = self.sim.exec(UNIT, WAKE_UP).expect("it runs");
+        assert_eq!(woken.code, 0, "{}", woken.stderr);
+    }
+
+    fn status(&self) -> String {
+        let status = self.sim.unit(UNIT).expect("a unit").workload;
+        format!("{}: {}", status.status, status.message)
+    }
+
+    fn flags(&self) -> Vec<String> {
+        let state = self.sim.unit_state(UNIT).expect("a unit");
+        let flags: Vec<String> = serde_json::from_str(&state["flags"]).expect("a list of flags");
+        flags.into_iter().filter(|flag| flag.starts_with("operation.")).collect()
+    }
+
+    /// The index, as it is on the disk.
+    fn index(&self) -> Value {
+        let text = fs::read(self.folder.path().join("index/index.json")).expect("an index");
+        serde_json::from_slice(&text).expect("JSON")
+    }
+}
+
+fn write(path: &Path, text: &str) {
+    File::create(path).and_then(|mut file| file.write_all(text.as_bytes())).expect("written");
+}
+
+#[track_caller]
+#[expect(clippy::disallowed_methods, reason = "waits for other processes")]
+fn wait_for(what: &str, is_so: impl Fn() -> bool) {
+    let begin = Instant::now();
+    while !is_so() {
+        assert!(begin.elapsed() < PATIENCE, "waited for {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn an_index_is_built_between_hooks() {
+    let mut world = World::new(20, 20);
+    let _charmd = world.start();
+    world.settle();
+    assert_eq!(world.flags(), ["operation.reindex.running"]);
+    assert_eq!(world.status(), "maintenance: Indexing");
+    wait_for("documents", || world.kept() > 2);
+    world.sim.update_status(UNIT).expect("asked");
+    world.settle();
+    assert!(world.status().starts_with("maintenance: Indexing: "), "{}", world.status());
+    wait_for("the end", || world.has_ended());
+    assert_eq!(world.wake_ups(), 1, "the unit is to be woken");
+    world.wake();
+    assert_eq!(world.status(), "active: 20 documents, 21 words");
+    assert_eq!(world.flags(), [""; 0], "the charm has forgotten it");
+    assert_eq!(world.index()["common"].as_array().expect("documents").len(), 20);
+    // That dispatch was kept: the next one says so.
+    assert_eq!((world.outbox().len(), world.wake_ups()), (1, 1));
+    world.wake();
+    assert_eq!((world.outbox().len(), world.wake_ups()), (0, 0));
+    let state = world.sim.unit_state(UNIT).expect("a unit");
+    assert_eq!(state["operation/reindex"], json!({"generation": 1}).to_string());
+}
