@@ -14,6 +14,8 @@ pub enum OnConflict {
     Fail,
     /// Take the one that runs.
     Join,
+    /// Cancel the one that runs, and start when it has ended.
+    Replace,
 }
 
 /// An operation about to be made.

@@ -3,6 +3,7 @@
 mod family;
 mod kept;
 mod outbox;
+mod replace;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
@@ -131,6 +132,8 @@ pub struct Registry {
     holders: BTreeMap<(Option<String>, String), OperationId>,
     /// Those whose end is announced, or will be.
     outbox: BTreeSet<OperationId>,
+    /// Those that start when another has ended, and that one.
+    waiting: BTreeMap<OperationId, OperationId>,
     /// Those without parents that have ended, and need not be announced, by when.
     ended: BTreeSet<(Moment, OperationId)>,
     waits: BTreeSet<(OperationId, WaitId)>,
@@ -160,6 +163,7 @@ impl Registry {
             operations: BTreeMap::new(),
             holders: BTreeMap::new(),
             outbox: BTreeSet::new(),
+            waiting: BTreeMap::new(),
             ended: BTreeSet::new(),
             waits: BTreeSet::new(),
             waited: BTreeMap::new(),
@@ -195,6 +199,7 @@ impl Registry {
         for id in parents {
             registry.gather(id, now);
         }
+        registry.start_waiting(now);
         registry.prune(now);
         registry
     }
@@ -232,13 +237,18 @@ impl Registry {
         if draft.in_outbox && self.outbox.len() >= OUTBOX_MAX {
             return Err(Refused::OutboxFull);
         }
-        let mut references = BTreeSet::new();
+        let is_alone = draft.children.is_empty();
+        let (mut references, mut predecessor) = (BTreeSet::new(), None);
         for draft in std::iter::once(&draft).chain(&draft.children) {
             let Some(reference) = &draft.reference else { continue };
             let key = (draft.project.clone(), reference.clone());
             match (self.holders.get(&key), draft.on_conflict) {
                 (Some(holder), OnConflict::Join) => {
                     return Ok(Created::Joined(*holder));
+                }
+                (Some(holder), OnConflict::Replace) if is_alone => {
+                    self.check_replaceable(*holder)?;
+                    predecessor = Some(*holder);
                 }
                 (Some(holder), _) => return Err(Refused::Conflict { holder: *holder }),
                 (None, _) if references.insert(key) => {}
@@ -258,9 +268,12 @@ impl Registry {
             let child_id = new_id();
             self.add(child, child_id, Some(id), false, now);
         }
+        if let Some(predecessor) = predecessor {
+            self.replace(predecessor, id, now);
+        }
         let family = [id].into_iter().chain(self.operations[&id].children.clone());
         for id in family.collect::<Vec<_>>() {
-            if self.operations[&id].record.stage == 0 {
+            if self.operations[&id].record.stage == 0 && !self.waiting.contains_key(&id) {
                 self.step(id, Event::Start, now)?;
             } else {
                 self.tell(id);
@@ -560,7 +573,11 @@ impl Registry {
     fn over(&mut self, id: OperationId, now: Moment) {
         let record = &self.operations[&id].record;
         if let Some(reference) = &record.reference {
-            self.holders.remove(&(record.project.clone(), reference.clone()));
+            let key = (record.project.clone(), reference.clone());
+            // Another one may have its place by now.
+            if self.holders.get(&key) == Some(&id) {
+                self.holders.remove(&key);
+            }
         }
         let parent = record.parent;
         if record.in_outbox {
@@ -577,5 +594,6 @@ impl Registry {
         if let Some(parent) = parent {
             self.gather(parent, now);
         }
+        self.start_successor(id, now);
     }
 }

@@ -29,6 +29,7 @@ impl Registry {
             self.unstored.remove(&id);
             self.ended.retain(|(_, ended)| *ended != id);
             self.outbox.remove(&id);
+            self.waiting.remove(&id);
             self.holders.retain(|_, holder| *holder != id);
             self.operations.remove(&id);
         }

@@ -96,8 +96,11 @@ pub(super) fn draft(body: &[u8], kinds: &Kinds, project: &str) -> Result<Draft, 
     draft.on_conflict = match start.on_conflict.as_deref() {
         None | Some("fail") => OnConflict::Fail,
         Some("join") => OnConflict::Join,
+        Some("replace") => OnConflict::Replace,
         Some(other) => {
-            return Err(bad(format!("on_conflict `{other}` is not valid, expected `fail` or `join`")));
+            return Err(bad(format!(
+                "on_conflict `{other}` is not valid, expected `fail`, `join` or `replace`"
+            )));
         }
     };
     if let Some(description) = start.description {
