@@ -123,6 +123,10 @@ impl Sim {
                 self.due.forget();
                 return Ok(Some(run));
             }
+            if let Some(run) = self.run_outside()? {
+                self.due.forget();
+                return Ok(Some(run));
+            }
             let Some((unit, hook)) = self.choose(retry) else { return Ok(None) };
             let fate = self.rules.judge_hook(&unit, &hook.event.to_string());
             if self.befall(&unit, &fate)? {

@@ -3,6 +3,7 @@
 mod backends;
 mod cluster;
 mod cost;
+mod daemon;
 mod debugging;
 mod effects;
 mod every_command;

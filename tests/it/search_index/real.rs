@@ -71,7 +71,7 @@ impl World {
         fs::create_dir_all(&folder).expect("made");
         let log = File::options().create(true).append(true).open(folder.join("log")).expect("a log");
         #[expect(clippy::disallowed_methods, reason = "the daemon of the test")]
-        let mut command = Command::new(env!("CARGO_BIN_EXE_tests-charmd"));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_charmd-of-a-unit"));
         command.arg("serve").arg("--charm").arg(self.charm_dir());
         command.arg("--data").arg(folder.join("data")).arg("--socket").arg(folder.join("socket"));
         let charmd = Charmd(command.stdin(Stdio::null()).stderr(log).spawn().expect("started"));
