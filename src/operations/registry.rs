@@ -574,11 +574,15 @@ impl Registry {
         let record = &self.operations[&id].record;
         if let Some(reference) = &record.reference {
             let key = (record.project.clone(), reference.clone());
-            // Another one may have its place by now.
+            // Another one may have its place by now; what this one waited for has not ended.
             if self.holders.get(&key) == Some(&id) {
-                self.holders.remove(&key);
+                match self.waiting.get(&id) {
+                    Some(first) => self.holders.insert(key, *first),
+                    None => self.holders.remove(&key),
+                };
             }
         }
+        self.waiting.remove(&id);
         let parent = record.parent;
         if record.in_outbox {
             self.effects.push(Effect::Announce(id));

@@ -32,6 +32,8 @@ pub struct Asked<'a> {
 pub enum Fare {
     /// It is answered.
     Answered,
+    /// It is refused, with status 400.
+    Refused,
     /// It does not arrive.
     Lost,
     /// It is done, and the answer is lost.
@@ -358,8 +360,12 @@ impl Daemon for OfUnit {
         let shared = &mut *self.shared.borrow_mut();
         let fare = (shared.judge)(&Asked { unit: &self.unit, method, path });
         let lost = || DaemonError("the test wants it so".into());
-        if fare == Fare::Lost {
-            return Err(lost());
+        match fare {
+            Fare::Lost => return Err(lost()),
+            Fare::Refused => {
+                return Ok(Answer { status: 400, body: json!({"error": "the test wants it so"}) });
+            }
+            Fare::Answered | Fare::AnswerLost | Fare::Killed => {}
         }
         let registered = shared.units.entry(self.unit.clone()).or_insert_with(|| Registered::new(self.now));
         registered.pass(self.now, &mut shared.works);

@@ -15,6 +15,7 @@ mod layout;
 #[path = "../support/backends.rs"]
 mod living;
 mod migrating;
+mod operations;
 mod readme;
 mod requests;
 mod scrape_jobs;
