@@ -14,7 +14,7 @@ pub enum OnConflict {
     Fail,
     /// Take the one that runs.
     Join,
-    /// Cancel the one that runs, and start when it has ended.
+    /// Tell the one that runs to stop, and start when it has.
     Replace,
 }
 

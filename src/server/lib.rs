@@ -19,7 +19,9 @@
 //! The service is plain code without clock, thread and file: [`runtimeconfig::Service`].  The keeper gives
 //! it the time and writes down what it says.
 
+pub mod certificate;
 pub mod database;
+mod file;
 pub mod keeper;
 pub mod listen;
 pub mod operations;

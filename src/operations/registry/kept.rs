@@ -29,8 +29,8 @@ impl Registry {
             self.unstored.remove(&id);
             self.ended.retain(|(_, ended)| *ended != id);
             self.outbox.remove(&id);
-            self.waiting.remove(&id);
             self.holders.retain(|_, holder| *holder != id);
+            self.followers.retain(|_, follower| *follower != id);
             self.operations.remove(&id);
         }
         // Of each operation the last word is enough, so that they do not become many.

@@ -3,7 +3,7 @@
 use charms_reactive_core::operation::OperationId;
 
 use super::{Effect, Registry};
-use crate::operation::Operation;
+use crate::operation::{Operation, Record};
 use crate::refused::Refused;
 
 /// How many operations the outbox may have: they are not forgotten before they are acknowledged.
@@ -15,6 +15,16 @@ impl Registry {
         self.outbox.iter().filter_map(|id| self.operations.get(id))
     }
 
+    /// Notes that an operation is over, if it is: it is announced, or forgotten after a while.
+    pub(super) fn has_ended(&mut self, record: &Record) {
+        let (id, is_over) = (record.id, record.life.status.is_final());
+        if is_over && record.in_outbox {
+            self.effects.push(Effect::Announce(id));
+        } else if is_over && record.parent.is_none() {
+            self.ended.insert((record.life.updated, id));
+        }
+    }
+
     /// Somebody has seen the end of an operation; said again, it does nothing.
     pub fn acknowledge(&mut self, id: OperationId) -> Result<(), Refused> {
         let operation = self.operations.get_mut(&id).ok_or(Refused::NotFound)?;
@@ -22,11 +32,9 @@ impl Registry {
             return Err(Refused::NotOver);
         }
         if std::mem::replace(&mut operation.record.in_outbox, false) {
-            let (at, is_child) = (operation.record.life.updated, operation.is_child());
+            let record = operation.record.clone();
             self.outbox.remove(&id);
-            if !is_child {
-                self.ended.insert((at, id));
-            }
+            self.has_ended(&record);
             self.unstored.entry(id).or_insert(false);
             self.effects.push(Effect::Acknowledged(id));
         }

@@ -75,13 +75,21 @@ pub(crate) fn sync_later(metadata: impl Future<Output = String> + Send + 'static
     respond(200, Body::new(Later { text: Some(Box::pin(text)) }))
 }
 
+/// It is done, and there is something new.
+pub(super) fn created(url: &str) -> Response<Body> {
+    located(respond(201, sync_text("{}")), url)
+}
+
 /// It goes on in an operation.
 pub(crate) fn started(url: &str, operation: &str) -> Response<Body> {
     let text = format!(
         "{{\"type\":\"async\",\"status\":\"Operation created\",\"status_code\":100,\"operation\":\"{url}\",\
          \"error_code\":0,\"error\":\"\",\"metadata\":{operation}}}\n"
     );
-    let mut response = respond(202, text);
+    located(respond(202, text), url)
+}
+
+fn located(mut response: Response<Body>, url: &str) -> Response<Body> {
     if let Ok(location) = HeaderValue::from_str(url) {
         response.headers_mut().insert(header::LOCATION, location);
     }

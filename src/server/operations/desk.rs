@@ -1,7 +1,6 @@
 //! The one thread that owns the registry: turns one after another, the store, and the work that runs.
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::fs::File;
 use std::io::Read as _;
 use std::sync::Arc;
@@ -12,7 +11,7 @@ use std::time::{Duration, SystemTime};
 use charms_reactive_core::operation::{End, Fault, OperationId};
 use charms_reactive_core::waiter::Moment;
 use charms_reactive_operations::{
-    Children, Created, Draft, Effect, Operation, Refused, Registry, Retention, WaitId,
+    Children, Created, Draft, Effect, Notice, Operation, Refused, Registry, Retention, WaitId,
 };
 use tokio::runtime::Handle;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
@@ -20,6 +19,7 @@ use tokio::task::AbortHandle;
 
 use super::events::{Frame, LISTENER_FRAMES_MAX};
 use super::kind::{Connection, Kinds, Work};
+use super::metrics::Metrics;
 use super::store::{Store, StoreError};
 
 /// How many turns are written in one transaction at most.
@@ -94,11 +94,7 @@ impl Turn<'_> {
     /// Sockets without a secret are given one.
     pub fn create(&mut self, mut draft: Draft) -> Result<Created, Refused> {
         for secret in draft.sockets.values_mut().filter(|secret| secret.is_empty()) {
-            let mut bytes = [0; 32];
-            self.chance.read_exact(&mut bytes).expect(CHANCE);
-            for byte in bytes {
-                write!(secret, "{byte:02x}").expect("a text can be written to");
-            }
+            *secret = self.secret();
         }
         let (mut at, chance) = (self.now, &mut *self.chance);
         let new_id = || {
@@ -109,6 +105,13 @@ impl Turn<'_> {
             OperationId::new(at, bytes)
         };
         self.registry.create(draft, new_id, self.now)
+    }
+
+    /// A text that nobody can guess: 64 hexadecimal digits.
+    pub fn secret(&mut self) -> String {
+        let mut bytes = [0; 32];
+        self.chance.read_exact(&mut bytes).expect(CHANCE);
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }
 
@@ -134,6 +137,7 @@ pub struct Operations {
     frames: broadcast::Sender<Arc<Frame>>,
     kinds: Arc<Kinds>,
     waits: Arc<AtomicU64>,
+    metrics: Metrics,
 }
 
 /// Somebody who waits for the end of an operation.
@@ -185,7 +189,13 @@ impl Operations {
         let chance = File::open("/dev/urandom")?;
         let (messages, inbox) = channel();
         let (frames, _) = broadcast::channel(LISTENER_FRAMES_MAX);
-        let operations = Self { messages, frames, kinds: Arc::new(kinds), waits: Arc::default() };
+        let operations = Self {
+            messages,
+            frames,
+            kinds: Arc::new(kinds),
+            waits: Arc::default(),
+            metrics: Metrics::default(),
+        };
         let desk = Desk {
             registry,
             store,
@@ -206,6 +216,11 @@ impl Operations {
     /// The kinds of work that can be started.
     pub fn kinds(&self) -> &Kinds {
         &self.kinds
+    }
+
+    /// How requests came out.
+    pub(super) fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     /// Has something done at the desk; returns when it is kept.
@@ -444,6 +459,11 @@ impl Desk {
                 }
             }
             Effect::Tell(notice) => {
+                if let Notice::Operation(operation) = &notice
+                    && operation.is_finished()
+                {
+                    self.operations.metrics.ended(operation);
+                }
                 if self.operations.frames.receiver_count() > 0 {
                     let frame = Frame::new(&notice, &self.registry, self.now);
                     // The last listener may have gone just now.

@@ -19,6 +19,12 @@ pub trait Kind: Send + Sync {
     /// Its name: `demo`.
     fn name(&self) -> &'static str;
 
+    /// What its operations are about, as the URL says it: `instances` for `/1.0/instances/NAME`; then there has to
+    /// be such a URL.  None: about anything, or nothing.
+    fn entity(&self) -> Option<&'static str> {
+        None
+    }
+
     /// The operation that inputs ask for; the text says what is wrong with them.
     fn draft(&self, class: Option<Class>, inputs: Value) -> Result<Draft, String>;
 

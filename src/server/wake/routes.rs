@@ -9,6 +9,7 @@ use charms_reactive_core::waiter::Moment;
 use serde_json::{Value, json};
 
 use super::{WakeUp, WakeUpError, WakeUps, When};
+use crate::listen::BODY_BYTES_MAX;
 use crate::operations::answer::{Answer, Problem, failed, sync};
 use crate::operations::body;
 
@@ -53,7 +54,7 @@ fn shown(wake_up: &WakeUp) -> Value {
 
 async fn set(State(wake_ups): State<WakeUps>, Path(name): Path<String>, request: Request) -> Response<Body> {
     let set = async {
-        let bytes = body::read(request.into_body()).await?;
+        let bytes = body::read(request.into_body(), BODY_BYTES_MAX).await?;
         let when = parse(&bytes)?;
         blocking(move || wake_ups.set(&name, when)).await?;
         Answer::Ok(sync("{}"))

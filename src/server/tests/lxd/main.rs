@@ -4,6 +4,8 @@
 
 #![expect(clippy::disallowed_methods, reason = "starts the server and the clients")]
 
+mod remote;
+
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
