@@ -78,7 +78,7 @@ use crate::handler::HandlerError;
 pub use engine::Progress;
 pub use key::OperationKey;
 pub use record::{INPUT_BYTES_MAX, Outcome};
-pub use work::{Work, WorkError};
+pub use work::{KEPT_BYTES_MAX, Work, WorkError};
 
 pub(crate) use engine::{Doing, Engines, Operations};
 pub(crate) use record::Records;

@@ -6,7 +6,7 @@ use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
 
-use charms_reactive::daemon::{Answer, Daemon, DaemonError};
+use charms_reactive::daemon::{Answer, Daemon, DaemonError, Deed};
 use charms_reactive::{App, Context, UnitName};
 use charms_reactive_core::operation::{Class, End, Fault, OperationId};
 use charms_reactive_core::waiter::Moment;
@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 pub struct Asked<'a> {
     /// Whose daemon it is.
     pub unit: &'a UnitName,
-    /// The method of HTTP.
+    /// The method of HTTP; or `service`, with the path `install` or `remove`: it is to run, or to be gone.
     pub method: &'a str,
     /// The path, with the query.
     pub path: &'a str,
@@ -374,5 +374,14 @@ impl Daemon for OfUnit {
             registered.restart(&mut shared.works);
         }
         if fare == Fare::Answered { Ok(answer) } else { Err(lost()) }
+    }
+
+    fn service(&self, deed: Deed) -> Result<(), DaemonError> {
+        let path = if deed == Deed::Install { "install" } else { "remove" };
+        let shared = &mut *self.shared.borrow_mut();
+        match (shared.judge)(&Asked { unit: &self.unit, method: "service", path }) {
+            Fare::Answered => Ok(()),
+            _ => Err(DaemonError("the test wants it so".into())),
+        }
     }
 }

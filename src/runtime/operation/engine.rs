@@ -12,7 +12,7 @@ use super::key::{OperationKey, Shown, show};
 use super::link::Link;
 use super::record::{Current, End, Outcome, Record, Stage, load, save};
 use super::work::{Work, perform};
-use crate::daemon::{Answer, Daemon};
+use crate::daemon::{Answer, Daemon, DaemonError, Deed};
 use crate::dispatch::Dispatch;
 use crate::handler::HandlerError;
 
@@ -233,7 +233,7 @@ impl Operations {
             "id": current.id, "kind": kind, "class": "durable", "input": inputs, "wake": true,
             "reference": format!("operation/{name}"), "on_conflict": "replace",
         });
-        let answer = daemon.request("POST", "/1.0/operations", Some(&body));
+        let answer = request(daemon, "POST", "/1.0/operations", Some(&body));
         match answer.map_err(|error| in_words(&error))? {
             Answer { status: 200..300, .. } => Ok(Stage::Running),
             Answer { status: 429 | 500.., body } => Err(said(&body)),
@@ -249,7 +249,7 @@ impl Operations {
 fn outbox(dispatch: &Dispatch) -> Option<&[Value]> {
     let ask = || {
         let daemon = dispatch.daemon.get(&dispatch.context)?;
-        let answer = accepted(daemon.request("GET", "/1.0/outbox", None));
+        let answer = accepted(request(daemon, "GET", "/1.0/outbox", None));
         let mut answer =
             answer.inspect_err(|error| log::warn!("cannot look after operations: {error}")).ok()?;
         match answer.body["metadata"].take() {
@@ -306,8 +306,22 @@ fn acknowledge(daemon: &dyn Daemon, id: &str) -> bool {
     answer.is_ok_and(|answer| matches!(answer.status, 200..300 | 404))
 }
 
+/// Asks the daemon; one that does not answer though it is needed is seen to first.
+fn request(
+    daemon: &dyn Daemon,
+    method: &str,
+    path: &str,
+    body: Option<&Value>,
+) -> Result<Answer, DaemonError> {
+    daemon.request(method, path, body).or_else(|error| {
+        log::info!("seeing to the daemon: {}", in_words(&error));
+        daemon.service(Deed::Install)?;
+        daemon.request(method, path, body)
+    })
+}
+
 /// An answer that is none of a failure.
-fn accepted(answer: Result<Answer, crate::daemon::DaemonError>) -> Result<Answer, String> {
+fn accepted(answer: Result<Answer, DaemonError>) -> Result<Answer, String> {
     match answer {
         Ok(answer) if answer.status < 300 => Ok(answer),
         Ok(answer) => Err(said(&answer.body)),

@@ -12,6 +12,9 @@ use super::engine::Function;
 use super::link::{Begin, Link, say};
 use crate::dispatch::panic_message;
 
+/// How long what is kept of work may be, as JSON: more belongs into a file.
+pub const KEPT_BYTES_MAX: usize = 32 * 1024;
+
 /// Why work could not take its input, or say something.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -27,6 +30,12 @@ pub enum WorkError {
     /// The daemon does not listen.
     #[error("cannot reach the daemon")]
     Daemon(#[from] io::Error),
+    /// It is too long to be kept.
+    #[error("the state of the work has {bytes} bytes, expected at most {KEPT_BYTES_MAX}")]
+    TooLong {
+        /// How long it is.
+        bytes: usize,
+    },
     /// The daemon did not keep it.
     #[error("the daemon does not keep it: {0}")]
     Refused(String),
@@ -59,6 +68,10 @@ impl Work {
     pub fn keep(&mut self, state: impl Serialize) -> Result<(), WorkError> {
         let state =
             serde_json::to_value(state).map_err(|source| WorkError::Type { what: "state", source })?;
+        let bytes = state.to_string().len();
+        if bytes > KEPT_BYTES_MAX {
+            return Err(WorkError::TooLong { bytes });
+        }
         self.link.keep(&state)?.map_err(WorkError::Refused)?;
         self.begin.kept = state;
         Ok(())

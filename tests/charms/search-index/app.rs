@@ -3,7 +3,7 @@
 use charms_reactive::operation;
 use charms_reactive::prelude::*;
 
-use crate::index::{Folders, Index, build};
+use super::index::{Folders, Index, build};
 use names::{Config, actions, metadata, options};
 
 /// What `metadata.yaml`, `config.yaml` and `actions.yaml` say, as items.
@@ -31,6 +31,8 @@ pub(crate) fn app() -> App {
 fn reindex(hook: &mut Hook) -> Result<(), HandlerError> {
     let Config { folder, index, pause } = hook.config()?;
     if folder.is_empty() || index.is_empty() {
+        hook.operation(REINDEX).cancel("there is no folder any more");
+        hook.operation(REINDEX).forget();
         hook.status(Blocked("no folder: set the options `folder` and `index`"));
         return Ok(());
     }

@@ -36,6 +36,11 @@ struct World {
 impl World {
     /// Documents are indexed with so many milliseconds of rest after each.
     fn new(documents: usize, pause: u32) -> Self {
+        Self::packed(documents, pause, false)
+    }
+
+    /// The same, with the daemon in the charm: then the unit has one without the test.
+    fn packed(documents: usize, pause: u32, has_daemon: bool) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let place = |name: &str| folder.path().join(name);
         lay_out(env!("CARGO_BIN_EXE_search-index-charm"), FOLDER, place("charm")).expect("laid out");
@@ -43,8 +48,12 @@ impl World {
         for number in 0..documents {
             write(&place("documents").join(format!("{number:03}.txt")), &format!("common only{number}"));
         }
-        let mut sim =
-            Sim::builder().seed(7).program(env!("CARGO_BIN_EXE_sim-hook-command")).build().expect("a model");
+        let builder = Sim::builder().seed(7).program(env!("CARGO_BIN_EXE_sim-hook-command"));
+        let builder = builder.path_tail("/usr/bin:/bin").update_status_interval(Duration::ZERO);
+        let mut sim = builder.build().expect("a model");
+        if has_daemon {
+            fs::copy(env!("CARGO_BIN_EXE_charmd-of-a-unit"), place("charm/charmd")).expect("copied");
+        }
         sim.deploy("index", place("charm").as_path(), 1).expect("deployed");
         let text = |name: &str| place(name).to_string_lossy().into_owned();
         let options =
@@ -145,7 +154,7 @@ fn wait_for(what: &str, is_so: impl Fn() -> bool) {
 
 #[test]
 fn an_index_is_built_between_hooks() {
-    let mut world = World::new(20, 20);
+    let mut world = World::new(60, 50);
     let _charmd = world.start();
     world.settle();
     assert_eq!(world.flags(), ["operation.reindex.running"]);
@@ -157,9 +166,9 @@ fn an_index_is_built_between_hooks() {
     wait_for("the end", || world.has_ended());
     assert_eq!(world.wake_ups(), 1, "the unit is to be woken");
     world.wake();
-    assert_eq!(world.status(), "active: 20 documents, 21 words");
+    assert_eq!(world.status(), "active: 60 documents, 61 words");
     assert_eq!(world.flags(), [""; 0], "the charm has forgotten it");
-    assert_eq!(world.index()["common"].as_array().expect("documents").len(), 20);
+    assert_eq!(world.index()["common"].as_array().expect("documents").len(), 60);
     // That dispatch was kept: the next one says so.
     assert_eq!((world.outbox().len(), world.wake_ups()), (1, 1));
     world.wake();
@@ -216,7 +225,7 @@ fn a_killed_daemon_goes_on_where_it_was() {
 
 #[test]
 fn an_end_that_nobody_saw_is_announced_by_the_next_daemon() {
-    let mut world = World::new(30, 20);
+    let mut world = World::new(60, 50);
     let charmd = world.start();
     world.settle();
     wait_for("the end", || world.has_ended());
@@ -226,7 +235,7 @@ fn an_end_that_nobody_saw_is_announced_by_the_next_daemon() {
     world.wake();
     world.wake();
     assert_eq!((world.outbox().len(), world.wake_ups()), (0, 0));
-    assert_eq!(world.status(), "active: 30 documents, 31 words");
+    assert_eq!(world.status(), "active: 60 documents, 61 words");
 }
 
 #[test]
@@ -292,7 +301,7 @@ fn another_folder_takes_the_place_of_the_first() {
 
 #[test]
 fn the_work_goes_on_while_the_charm_is_upgraded() {
-    let mut world = World::new(40, 20);
+    let mut world = World::new(60, 50);
     let _charmd = world.start();
     world.settle();
     wait_for("documents", || world.kept() > 2);
@@ -302,12 +311,12 @@ fn the_work_goes_on_while_the_charm_is_upgraded() {
     assert_eq!(world.flags(), ["operation.reindex.running"]);
     wait_for("the end", || world.has_ended());
     world.wake();
-    assert_eq!(world.status(), "active: 40 documents, 41 words");
+    assert_eq!(world.status(), "active: 60 documents, 61 words");
 }
 
 #[test]
 fn a_daemon_that_lost_its_data_is_told_again() {
-    let mut world = World::new(20, 10);
+    let mut world = World::new(60, 20);
     let charmd = world.start();
     world.settle();
     wait_for("documents", || world.kept() > 2);
@@ -321,5 +330,19 @@ fn a_daemon_that_lost_its_data_is_told_again() {
     world.settle();
     wait_for("the end", || world.outbox().len() == 1 && world.has_ended());
     world.wake();
-    assert_eq!(world.status(), "active: 20 documents, 21 words");
+    assert_eq!(world.status(), "active: 60 documents, 61 words");
+}
+
+#[test]
+fn the_unit_wakes_by_itself() {
+    let mut world = World::packed(20, 50, true);
+    let is_done =
+        |sim: &Sim| sim.unit(UNIT).is_ok_and(|unit| unit.workload.message == "20 documents, 21 words");
+    assert!(world.sim.wait_for(PATIENCE, is_done).expect("the model works"), "{}", world.sim.transcript());
+    let transcript = world.sim.transcript();
+    assert!(!transcript.contains("update-status"), "{transcript}");
+    let daemon = world.daemon_folder();
+    world.sim.remove_unit(UNIT).expect("removed");
+    world.settle();
+    assert!(!daemon.exists(), "and its daemon with it");
 }

@@ -4,8 +4,8 @@ use charms_reactive_core::operation::Progress;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
 
-/// How long a line may be; of a longer one, the rest is dropped.
-pub(super) const LINE_BYTES_MAX: usize = 64 * 1024;
+/// How long a line may be: more than may be kept.  Of a longer one, the rest is dropped.
+pub(super) const LINE_BYTES_MAX: usize = 128 * 1024;
 
 /// What a line says.
 #[derive(Debug, PartialEq)]
@@ -14,6 +14,8 @@ pub(super) enum Line {
     Progress(Progress),
     /// What is to be kept: from there it goes on after a restart.
     Keep(Value),
+    /// The same, too long to be read.
+    KeepTooMuch,
     /// What came of it.
     Result(Value),
     /// Why nothing came of it.
@@ -42,6 +44,9 @@ impl Default for Said {
 impl Line {
     /// A line without its end; one that is no message is output.
     pub(super) fn parse(bytes: &[u8]) -> Self {
+        if bytes.len() == LINE_BYTES_MAX && bytes.starts_with(b"{\"keep\"") {
+            return Self::KeepTooMuch;
+        }
         Self::message(bytes).unwrap_or_else(|| Self::Output(String::from_utf8_lossy(bytes).into_owned()))
     }
 

@@ -147,6 +147,7 @@ async fn follow(mut work: Work, program: &Program, mut child: Child, group: Grou
                         Err(fault) => json!({"refused": fault.text}),
                     });
                 }
+                Some(Line::KeepTooMuch) => tell(json!({"refused": "it is too long"})),
                 Some(line) => following.take(line),
             },
             line = errors.next(), if !is_errors_over => match line {
@@ -205,7 +206,7 @@ impl Following {
             Line::Result(result) => self.result = result,
             Line::Error(text) => self.error = Some(cut(&text, TAIL_BYTES_MAX)),
             Line::Output(text) => self.log(&text),
-            Line::Keep(_) => {}
+            Line::Keep(_) | Line::KeepTooMuch => {}
         }
     }
 
