@@ -5,6 +5,7 @@
 
 pub mod demo;
 pub mod pack;
+mod place;
 mod report;
 pub mod runtime_config;
 pub mod simulate;

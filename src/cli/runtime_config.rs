@@ -26,13 +26,11 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
-use crate::report;
+use crate::{place, report};
 use client::Client;
 pub use error::{Refusal, RuntimeConfigError};
 use show::Format;
 
-/// Where `charmd` listens if nobody says otherwise.
-const SOCKET: &str = "/run/charmd.socket";
 /// The project, if nobody says otherwise: those of `charmd` need not be made.
 const PROJECT: &str = "default";
 
@@ -44,7 +42,8 @@ A waiter waits until a number of variables stands under a path (success), or und
 
 const AFTER: &str = "\
 Where the service is:
-  --socket PATH, --address URL, else CHARMD_ADDRESS, else CHARMD_SOCKET, else /run/charmd.socket.
+  --socket PATH, --address URL, else CHARMD_ADDRESS, else CHARMD_SOCKET; else the charmd of the unit
+  whose hook this is, or of the only unit on this machine; else /run/charmd.socket.
   A token is read from --token-file, else from the file that CHARMD_TOKEN_FILE names. The project
   is --project, else CHARMD_PROJECT, else `default`; full names, as projects/P/configs/C, have their own.
 
@@ -197,7 +196,10 @@ impl Desk {
             (None, Some(url)) => address(url, token)?,
             (None, None) => match (variable("CHARMD_ADDRESS"), variable("CHARMD_SOCKET")) {
                 (Some(url), _) => address(&url, token)?,
-                (None, path) => Client::socket(Path::new(path.as_deref().unwrap_or(SOCKET)), token),
+                (None, Some(path)) => Client::socket(Path::new(&path), token),
+                (None, None) => {
+                    Client::socket(&place::usual_socket(variable("JUJU_CHARM_DIR").as_deref()), token)
+                }
             },
         };
         let project = shared.project.clone().or_else(|| variable("CHARMD_PROJECT"));

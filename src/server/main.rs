@@ -33,7 +33,7 @@ const STOPPED: u8 = 3;
 
 /// The daemon of a unit: serves waiters and operations to its programs.
 #[derive(Parser)]
-#[command(version, about)]
+#[command(name = "charmd", version, about)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -41,6 +41,7 @@ struct Arguments {
 
 #[expect(clippy::large_enum_variant, reason = "there is one of it")]
 #[derive(Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "there is one, and not for long")]
 enum Command {
     /// Serves Google's Runtime Configurator, v1beta1, and on the socket LXD's operations.
     Serve(ServeArguments),

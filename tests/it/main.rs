@@ -3,7 +3,6 @@
 mod backends;
 mod cluster;
 mod cost;
-mod daemon;
 mod debugging;
 mod effects;
 mod every_command;
@@ -27,3 +26,4 @@ mod unit;
 mod unit_tools;
 mod upgrade;
 mod waiters;
+mod wake_ups;

@@ -1,7 +1,5 @@
 //! The example charm `search-index`: an index that is built in the background.
 
-mod real;
-
 use std::time::Duration;
 
 use charms_reactive_testkit::{Daemons, Ending, InProcess, Sim, in_process};

@@ -13,6 +13,8 @@ zip         zip
 go          golang-go
 etcd        etcd-server
 lxc         lxd-client
+musl-gcc    musl-tools
+systemd-analyze  systemd
 -ensurepip  python3-venv
 '
 

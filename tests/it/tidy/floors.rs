@@ -43,7 +43,12 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("prometheus-scrape-jobs", &["charms-reactive", "prometheus-manual"]),
     (
         "charms-reactive-server",
-        &["charms-reactive-core", "charms-reactive-operations", "charms-reactive-waiters"],
+        &[
+            "charms-reactive-client",
+            "charms-reactive-core",
+            "charms-reactive-operations",
+            "charms-reactive-waiters",
+        ],
     ),
     ("charms-reactive-cli", &["charms-reactive-core", "charms-reactive-hookcmd", "charms-reactive-sim"]),
     // A charm of the tests with SQLite, apart from those without.

@@ -1,27 +1,45 @@
-//! Charm `patient` in a model: its daemon `charmd`, a program on each unit, from its first hook to its last.
+//! Charms in a model with their daemon `charmd`, a program on each unit: `patient`, from its first hook to its last, and
+//! in a module of its own `search-index`.
 
 #![expect(clippy::disallowed_methods, reason = "the test plays whoever packs the charm, and kills programs")]
+
+mod search_index;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use charms_reactive_client::Client;
-use charms_reactive_testkit::{Event, Sim, lay_out};
+use charms_reactive_testkit::{Builder, Event, Sim, lay_out};
 
 const CHARM: &str = env!("CARGO_BIN_EXE_patient-charm");
-const CHARMD: &str = env!("CARGO_BIN_EXE_charmd-of-a-unit");
 const YAML: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/charms/patient");
 /// More than any of it takes.
 const LIMIT: Duration = Duration::from_secs(60);
+
+/// The daemon, built as `cargo pack --profile dev` does it.
+fn charmd() -> &'static Path {
+    static CHARMD: OnceLock<PathBuf> = OnceLock::new();
+    CHARMD.get_or_init(|| {
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args(["build", "--offline", "--message-format=json", "--package", "charms-reactive-server"]);
+        cargo.args(["--bin", "charmd"]).current_dir(env!("CARGO_MANIFEST_DIR")).stderr(Stdio::inherit());
+        let output = cargo.output().expect("cargo runs");
+        assert!(output.status.success(), "charmd is built");
+        let messages = serde_json::Deserializer::from_slice(&output.stdout).into_iter::<serde_json::Value>();
+        let mut built = messages.filter_map(|message| Some(message.ok()?["executable"].as_str()?.into()));
+        built.next().expect("cargo says where it is")
+    })
+}
 
 /// The charm as `cargo pack` lays it out; `is_new` is another build of the daemon.
 fn packed(folder: &Path, is_new: bool) -> PathBuf {
     let charm = folder.join(if is_new { "new" } else { "old" });
     lay_out(CHARM, YAML, &charm).expect("laid out");
-    let mut program = fs::read(CHARMD).expect("built");
+    let mut program = fs::read(charmd()).expect("built");
     if is_new {
         program.extend_from_slice(b"another build");
     }
@@ -31,10 +49,14 @@ fn packed(folder: &Path, is_new: bool) -> PathBuf {
     charm
 }
 
-fn model() -> Sim {
+fn builder() -> Builder {
     let program = env!("CARGO_BIN_EXE_sim-hook-command");
     let builder = Sim::builder().seed(7).program(program).update_status_interval(Duration::ZERO);
-    builder.path_tail("/usr/bin:/bin").build().expect("a model")
+    builder.path_tail("/usr/bin:/bin")
+}
+
+fn model() -> Sim {
+    builder().build().expect("a model")
 }
 
 fn folder_of(sim: &Sim, unit: &str) -> PathBuf {
@@ -138,6 +160,28 @@ fn a_daemon_comes_back_is_replaced_with_its_charm_and_goes_with_its_unit() {
     assert_eq!(process_of(&sim, "web/0"), Some(fourth));
     drop(sim);
     assert!(!runs(fourth));
+}
+
+#[test]
+fn a_machine_that_starts_again_and_a_pod_that_is_replaced_have_it_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let charm = packed(folder.path(), false);
+    let restart: [fn(&mut Sim); 2] = [
+        |sim| sim.operator().reboot("web/0").expect("a machine"),
+        |sim| sim.replace_pod("web/0").expect("a pod"),
+    ];
+    for (builder, restart) in [builder(), builder().kubernetes()].into_iter().zip(restart) {
+        let mut sim = builder.build().expect("a model");
+        sim.deploy("web", charm.clone(), 1).expect("deployed");
+        sim.configure("web", &[("seconds", "1000")]).expect("configured");
+        settle(&mut sim);
+        let before = process_of(&sim, "web/0").expect("a daemon");
+        restart(&mut sim);
+        settle(&mut sim);
+        let after = process_of(&sim, "web/0").expect("a daemon");
+        assert!(after != before && !runs(before), "{}", sim.transcript());
+        assert_eq!(wake_ups_of(&sim, "web/0"), ["waiter-gather"]);
+    }
 }
 
 #[test]

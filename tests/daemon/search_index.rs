@@ -1,4 +1,4 @@
-//! With a real `charmd`, and the charm as a program: what survives a kill of whom.
+//! Charm `search-index` as a program, with a real `charmd`: what survives a kill of whom.
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 use charms_reactive_client::Client;
 use charms_reactive_testkit::{Sim, lay_out};
 use serde_json::{Value, json};
+
+use super::{charmd, kill};
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/charms/search-index");
 const UNIT: &str = "index/0";
@@ -52,7 +54,7 @@ impl World {
         let builder = builder.path_tail("/usr/bin:/bin").update_status_interval(Duration::ZERO);
         let mut sim = builder.build().expect("a model");
         if has_daemon {
-            fs::copy(env!("CARGO_BIN_EXE_charmd-of-a-unit"), place("charm/charmd")).expect("copied");
+            fs::copy(charmd(), place("charm/charmd")).expect("copied");
         }
         sim.deploy("index", place("charm").as_path(), 1).expect("deployed");
         let text = |name: &str| place(name).to_string_lossy().into_owned();
@@ -79,8 +81,7 @@ impl World {
         let folder = self.daemon_folder();
         fs::create_dir_all(&folder).expect("made");
         let log = File::options().create(true).append(true).open(folder.join("log")).expect("a log");
-        #[expect(clippy::disallowed_methods, reason = "the daemon of the test")]
-        let mut command = Command::new(env!("CARGO_BIN_EXE_charmd-of-a-unit"));
+        let mut command = Command::new(charmd());
         command.arg("serve").arg("--charm").arg(self.charm_dir());
         command.arg("--data").arg(folder.join("data")).arg("--socket").arg(folder.join("socket"));
         let charmd = Charmd(command.stdin(Stdio::null()).stderr(log).spawn().expect("started"));
@@ -143,7 +144,6 @@ fn write(path: &Path, text: &str) {
 }
 
 #[track_caller]
-#[expect(clippy::disallowed_methods, reason = "waits for other processes")]
 fn wait_for(what: &str, is_so: impl Fn() -> bool) {
     let begin = Instant::now();
     while !is_so() {
@@ -188,11 +188,6 @@ fn children(world: &World) -> Vec<u32> {
         variables.split(|byte| *byte == 0).any(|variable| variable == mark.as_bytes())
     };
     pids.filter(is_child).collect()
-}
-
-fn kill(pid: u32) {
-    let pid = rustix::process::Pid::from_raw(i32::try_from(pid).expect("a number")).expect("a number");
-    rustix::process::kill_process(pid, rustix::process::Signal::KILL).expect("killed");
 }
 
 #[test]
@@ -244,7 +239,7 @@ fn a_killed_child_is_a_failure_that_says_so() {
     let _charmd = world.start();
     world.settle();
     wait_for("documents", || world.kept() > 2);
-    kill(children(&world)[0]);
+    kill(children(&world)[0].into());
     wait_for("the end", || world.has_ended());
     world.wake();
     assert_eq!(world.flags(), ["operation.reindex.failure"]);
