@@ -1,84 +1,90 @@
-//! A client of `charmd`, blocking, on its unix socket: one request, one answer.
+//! A client of `charmd`, of LXD and of Incus: blocking, one connection a request.
 //!
-//! Small, because hooks carry it: no async runtime, no TLS.
+//! ```text
+//! client request     requests as they are: get, post, ...; sent again where that is safe
+//! operations call    what operations are asked; any request, and the wait for what it started
+//! operation          an operation as it is told
+//! response error     an answer; why there is none, and what a server refuses
+//! place wire url     where a server is, the bytes on the way, paths
+//! ```
+//!
+//! Small, because hooks carry it: no async runtime, no TLS; unix sockets alone.  TCP, TLS and events are in
+//! `charms-reactive-remote`, which gives this client another [`Place`].
+//!
+//! ```no_run
+//! use charms_reactive_client::{Client, ClientError};
+//!
+//! let client = Client::unix("/var/lib/lxd/unix.socket");
+//! // Waits for the operation that this starts.
+//! client.call("DELETE", "/1.0/instances/c1").send()?;
+//! for id in client.operations()? {
+//!     println!("{id} {:?}", client.operation(&id)?.status);
+//! }
+//! # Ok::<(), ClientError>(())
+//! ```
 
+mod call;
+mod error;
+mod operation;
+mod operations;
+mod place;
+mod request;
+mod response;
+mod url;
 mod wire;
 
-use std::fs::File;
-use std::io::{self, Read as _, Write as _};
-use std::os::fd::AsRawFd as _;
-use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use serde_json::Value;
+pub use call::{Answer, Call};
+pub use error::{ClientError, Refusal, RefusalKind};
+pub use operation::{Operation, Progress};
+pub use operations::{History, List};
+pub use place::{Place, Stream};
+pub use response::Response;
+pub use url::{encoded, operation_path, operations_path, with_query};
+pub use wire::{BODY_BYTES_MAX, HEAD_BYTES_MAX};
 
 /// How long a request waits for its answer, unless somebody says otherwise.
 pub const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 
-/// How many bytes an answer may have.
-pub const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// How often a request that may be sent again is, unless somebody says otherwise.
+pub const REPEATS: u32 = 3;
 
-/// From how many bytes on the system takes no path of a socket.
-///
-/// # Source
-///
-/// `sockaddr_un` of Linux, unix(7): 108 bytes, with the zero at the end.
-const PATH_BYTES_MAX: usize = 108;
-
-/// What is asked on a socket.
+/// A client of one server; copies share the last answer.
 #[derive(Clone, Debug)]
 pub struct Client {
-    path: PathBuf,
+    place: Arc<dyn Place>,
     limit: Duration,
-}
-
-/// An answer, whatever its status.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Response {
-    /// The status of HTTP: 200, 404.
-    pub status: u16,
-    /// The headers, as they came.
-    pub headers: Vec<(String, String)>,
-    /// The body; null where there is none.
-    pub body: Value,
-}
-
-/// Why there is no answer.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ClientError {
-    /// Nobody listens.
-    #[error("cannot reach `{}`", path.display())]
-    Unreachable {
-        /// The socket.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// No answer in time.
-    #[error("no answer from `{}` in {limit:?}", path.display())]
-    Silent {
-        /// The socket.
-        path: PathBuf,
-        /// How long was waited.
-        limit: Duration,
-    },
-    /// What came is no answer.
-    #[error("cannot read the answer of `{}`", path.display())]
-    Strange {
-        /// The socket.
-        path: PathBuf,
-        /// What is wrong with it.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
+    auto_sync: bool,
+    repeats: u32,
+    project: Option<String>,
+    /// User agent, media type, authorization.
+    headers: Vec<(String, String)>,
+    last: Option<Arc<Mutex<Option<Response>>>>,
 }
 
 impl Client {
     /// A client of the server on a unix socket; nothing is connected before the first request.
     pub fn unix(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), limit: ANSWER_LIMIT }
+        Self::at(Arc::new(place::Socket::new(path.into())))
+    }
+
+    /// A client of the server at a place; nothing is connected before the first request.
+    pub fn at(place: Arc<dyn Place>) -> Self {
+        let client = Self {
+            place,
+            limit: ANSWER_LIMIT,
+            auto_sync: true,
+            repeats: REPEATS,
+            project: None,
+            headers: Vec::new(),
+            last: None,
+        };
+        client
+            .user_agent(concat!("charms-reactive/", env!("CARGO_PKG_VERSION")))
+            .media_type("application/json")
     }
 
     /// The same, with so much time for an answer.
@@ -87,104 +93,76 @@ impl Client {
         Self { limit, ..self }
     }
 
-    /// Sends a request and waits for its answer; `path` begins with a slash.
-    ///
-    /// # Errors
-    ///
-    /// [`ClientError`] where there is no answer.  One that refuses is an answer: look at its status.
-    pub fn request(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Response, ClientError> {
-        let unreachable = |source| ClientError::Unreachable { path: self.path.clone(), source };
-        let mut stream = connect(&self.path).map_err(unreachable)?;
-        let failed = |source: io::Error| match source.kind() {
-            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
-                ClientError::Silent { path: self.path.clone(), limit: self.limit }
-            }
-            _ => ClientError::Strange { path: self.path.clone(), source: source.into() },
-        };
-        let answer = self.exchange(&mut stream, &wire::request(method, path, body)).map_err(failed)?;
-        wire::parse(&answer).map_err(|source| ClientError::Strange { path: self.path.clone(), source })
+    /// The same; whether a [`Call`] waits for the operation that it starts, where it does not say so itself.
+    #[must_use]
+    pub fn auto_sync(self, auto_sync: bool) -> Self {
+        Self { auto_sync, ..self }
     }
 
-    fn exchange(&self, stream: &mut UnixStream, request: &[u8]) -> io::Result<Vec<u8>> {
-        stream.set_read_timeout(Some(self.limit))?;
-        stream.set_write_timeout(Some(self.limit))?;
-        stream.write_all(request)?;
-        let mut answer = Vec::new();
-        stream.take(ANSWER_BYTES_MAX as u64 + 1).read_to_end(&mut answer)?;
-        if answer.len() > ANSWER_BYTES_MAX {
-            return Err(io::Error::other(format!("longer than {ANSWER_BYTES_MAX} bytes")));
-        }
-        Ok(answer)
-    }
-}
-
-/// Connects to a socket, however long its path is.
-fn connect(path: &Path) -> io::Result<UnixStream> {
-    if path.as_os_str().as_bytes().len() < PATH_BYTES_MAX {
-        return UnixStream::connect(path);
-    }
-    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
-        return Err(io::ErrorKind::InvalidInput.into());
-    };
-    // The folder has a short name as long as it is open.
-    let folder = File::open(folder)?;
-    UnixStream::connect(Path::new(&format!("/proc/self/fd/{}", folder.as_raw_fd())).join(name))
-}
-
-#[cfg(test)]
-mod tests {
-    use std::os::unix::net::UnixListener;
-    use std::thread;
-
-    use super::*;
-
-    /// A server that reads a request to its end and then says `answer`; gives the client's result.
-    fn against(path: &Path, answer: &'static [u8]) -> (String, Result<Response, ClientError>) {
-        let folder = File::open(path.parent().expect("a folder")).expect("opened");
-        let name = path.file_name().expect("a name");
-        let short = Path::new(&format!("/proc/self/fd/{}", folder.as_raw_fd())).join(name);
-        let listener = UnixListener::bind(short).expect("bound");
-        let server = thread::spawn(move || {
-            let (mut stream, _) = listener.accept().expect("a client");
-            let mut request = Vec::new();
-            let mut bytes = [0; 4096];
-            while !request.ends_with(b"{\"a\":1}") {
-                let count = stream.read(&mut bytes).expect("read");
-                request.extend_from_slice(&bytes[..count]);
-            }
-            stream.write_all(answer).expect("written");
-            String::from_utf8(request).expect("text")
-        });
-        let client = Client::unix(path).timeout(Duration::from_secs(5));
-        let result = client.request("PUT", "/1.0/x?y=z", Some(&serde_json::json!({"a": 1})));
-        (server.join().expect("served"), result)
+    /// The same; how often a request that may be sent again is, where nobody answers.
+    #[must_use]
+    pub fn repeats(self, repeats: u32) -> Self {
+        Self { repeats, ..self }
     }
 
-    #[test]
-    fn a_socket_with_a_long_path_is_reached() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let deep = folder.path().join("a".repeat(100));
-        std::fs::create_dir(&deep).expect("made");
-        for path in [folder.path().join("socket"), deep.join("socket")] {
-            let (request, result) = against(&path, b"HTTP/1.1 409 Conflict\r\nX: y\r\n\r\n{\"error\":\"x\"}");
-            let response = result.expect("an answer");
-            assert_eq!((response.status, &response.body["error"]), (409, &Value::from("x")));
-            assert_eq!(response.headers, [("X".to_owned(), "y".to_owned())]);
-            assert!(request.starts_with("PUT /1.0/x?y=z HTTP/1.0\r\n"), "{request}");
-        }
+    /// The same, in another project than `default`.
+    #[must_use]
+    pub fn project(self, project: impl Into<String>) -> Self {
+        Self { project: Some(project.into()), ..self }
     }
 
-    #[test]
-    fn who_does_not_answer_is_told_from_who_is_not_there() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("socket");
-        let client = Client::unix(&path).timeout(Duration::from_millis(20));
-        let ask = || client.request("GET", "/", None).expect_err("no answer");
-        assert!(matches!(ask(), ClientError::Unreachable { .. }));
-        let _listener = UnixListener::bind(&path).expect("bound");
-        assert!(matches!(ask(), ClientError::Silent { .. }));
-        std::fs::remove_file(&path).expect("removed");
-        let (_, result) = against(&path, b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\n{}");
-        assert!(matches!(result, Err(ClientError::Strange { .. })), "{result:?}");
+    /// The same, under another name.
+    #[must_use]
+    pub fn user_agent(self, name: &str) -> Self {
+        self.header("User-Agent", name)
+    }
+
+    /// The same, wanting answers of another type than JSON.
+    #[must_use]
+    pub fn media_type(self, media_type: &str) -> Self {
+        self.header("Accept", media_type)
+    }
+
+    /// The same, with a token that the server asks for.
+    #[must_use]
+    pub fn token(self, token: &str) -> Self {
+        self.header(request::AUTHORIZATION, &format!("Bearer {token}"))
+    }
+
+    fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.retain(|(key, _)| key != name);
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The same, keeping every answer until the next one, for [`Client::last_response`].
+    #[must_use]
+    pub fn keep_last_response(self) -> Self {
+        Self { last: Some(Arc::default()), ..self }
+    }
+
+    /// The last answer, if they are kept.
+    pub fn last_response(&self) -> Option<Response> {
+        self.last.as_ref()?.lock().ok()?.clone()
+    }
+
+    /// Where the server is.
+    pub fn place(&self) -> &dyn Place {
+        &*self.place
+    }
+
+    /// The project that requests are about; None: `default`.
+    pub fn project_name(&self) -> Option<&str> {
+        self.project.as_deref()
+    }
+
+    /// The headers of every request.
+    pub fn headers(&self) -> &[(String, String)] {
+        &self.headers
+    }
+
+    /// How long a request waits for its answer.
+    pub fn limit(&self) -> Duration {
+        self.limit
     }
 }

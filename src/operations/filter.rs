@@ -1,6 +1,48 @@
-//! Filters of lists: `status eq Running and kind eq demo`.
+//! Lists, and their filters: `status eq Running and kind eq demo`.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
+use charms_reactive_core::operation::OperationId;
 
 use crate::operation::Operation;
+
+/// What a list has.
+#[derive(Clone, Debug, Default)]
+pub struct Query {
+    /// Of one project; None: of all.
+    pub project: Option<String>,
+    /// And only these.
+    pub filter: Filter,
+    /// Older than this one.
+    pub before: Option<OperationId>,
+    /// So many at most, the youngest.
+    pub limit: Option<usize>,
+}
+
+impl Query {
+    /// What of all is in the list, without children, by age.
+    ///
+    /// Operations of the whole server belong to the project `default`.
+    pub fn list<'a, T>(
+        &self,
+        all: &'a BTreeMap<OperationId, T>,
+        operation: impl Fn(&'a T) -> &'a Operation,
+    ) -> Vec<&'a T> {
+        let before = self.before.map_or(Bound::Unbounded, Bound::Excluded);
+        let older = all.range((Bound::Unbounded, before)).map(|(_, item)| item).rev();
+        let wanted = older.filter(|item| {
+            let operation = operation(item);
+            let project = operation.record.project.as_deref().unwrap_or("default");
+            !operation.is_child()
+                && self.project.as_ref().is_none_or(|wanted| wanted == project)
+                && self.filter.is_met(operation)
+        });
+        let mut youngest: Vec<&T> = wanted.take(self.limit.unwrap_or(usize::MAX)).collect();
+        youngest.reverse();
+        youngest
+    }
+}
 
 /// Why a text is no filter.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

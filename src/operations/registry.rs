@@ -5,15 +5,17 @@ mod kept;
 mod outbox;
 mod start;
 
+pub use kept::Differences;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Bound;
+use std::sync::Arc;
 use std::time::Duration;
 
 use charms_reactive_core::operation as core;
 use charms_reactive_core::operation::{End, Event, OperationId, Progress, Requestor, Status};
 use charms_reactive_core::waiter::Moment;
 
-use crate::filter::Filter;
+use crate::filter::Query;
 use crate::operation::{Metadata, Operation, Record, Sockets};
 use crate::refused::Refused;
 use crate::render::{Children, Rendered};
@@ -64,7 +66,7 @@ impl Created {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Notice {
     /// An operation is now like this.
-    Operation(Box<Operation>),
+    Operation(Arc<Operation>),
     /// Somebody told an operation to stop.
     Cancelled {
         /// Which.
@@ -93,6 +95,16 @@ pub enum Effect {
     Acknowledged(OperationId),
 }
 
+impl Effect {
+    /// The operation that everybody is told of.
+    pub fn told(&self) -> Option<OperationId> {
+        match self {
+            Self::Tell(Notice::Operation(operation)) => Some(operation.id()),
+            _ => None,
+        }
+    }
+}
+
 /// What is to be kept.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Change {
@@ -102,17 +114,14 @@ pub enum Change {
     Drop(OperationId),
 }
 
-/// What a list has.
-#[derive(Clone, Debug, Default)]
-pub struct Query {
-    /// Of one project; None: of all.
-    pub project: Option<String>,
-    /// And only these.
-    pub filter: Filter,
-    /// Older than this one.
-    pub before: Option<OperationId>,
-    /// So many at most, the youngest.
-    pub limit: Option<usize>,
+impl Change {
+    /// Of which operation.
+    pub fn id(&self) -> OperationId {
+        match self {
+            Self::Put(record) => record.id,
+            Self::Drop(id) => *id,
+        }
+    }
 }
 
 /// A reference of a project.
@@ -128,7 +137,8 @@ type Key = (Option<String>, String);
 pub struct Registry {
     location: String,
     retention: Retention,
-    operations: BTreeMap<OperationId, Operation>,
+    /// Those who look share what is here; what changes is copied for them.
+    operations: BTreeMap<OperationId, Arc<Operation>>,
     /// Those with a reference that have not ended, and do not wait.
     holders: BTreeMap<Key, OperationId>,
     /// Those that wait for the end of a holder.
@@ -186,7 +196,7 @@ impl Registry {
             registry.insert(record);
         }
         for (parent, child) in links {
-            if let Some(parent) = registry.operations.get_mut(&parent) {
+            if let Ok(parent) = registry.get_mut(parent) {
                 parent.children.push(child);
             }
         }
@@ -204,7 +214,7 @@ impl Registry {
             .operations
             .values()
             .filter(|operation| operation.record.is_parent)
-            .map(Operation::id)
+            .map(|operation| operation.id())
             .collect();
         for id in parents {
             registry.gather(id, now);
@@ -223,34 +233,32 @@ impl Registry {
             self.outbox.insert(id);
         }
         self.has_ended(&record);
-        self.operations.insert(id, Operation { record, children: Vec::new(), sockets: Sockets::new() });
+        let operation = Operation { record, children: Vec::new(), sockets: Sockets::new() };
+        self.operations.insert(id, Arc::new(operation));
     }
 
     /// An operation.
     pub fn get(&self, id: OperationId) -> Result<&Operation, Refused> {
-        self.operations.get(&id).ok_or(Refused::NotFound)
+        self.operations.get(&id).map(Arc::as_ref).ok_or(Refused::NotFound)
+    }
+
+    /// An operation as it is now, for those who look at it while others change.
+    pub fn share(&self, id: OperationId) -> Option<Arc<Operation>> {
+        self.operations.get(&id).cloned()
+    }
+
+    fn get_mut(&mut self, id: OperationId) -> Result<&mut Operation, Refused> {
+        self.operations.get_mut(&id).map(Arc::make_mut).ok_or(Refused::NotFound)
     }
 
     /// All operations, children too, by age.
     pub fn operations(&self) -> impl Iterator<Item = &Operation> {
-        self.operations.values()
+        self.operations.values().map(Arc::as_ref)
     }
 
     /// Those of a list, without children, by age.
-    ///
-    /// Operations of the whole server belong to the project `default`.
     pub fn list(&self, query: &Query) -> Vec<&Operation> {
-        let before = query.before.map_or(Bound::Unbounded, Bound::Excluded);
-        let older = self.operations.range((Bound::Unbounded, before)).map(|(_, operation)| operation).rev();
-        let wanted = older.filter(|operation| {
-            let project = operation.record.project.as_deref().unwrap_or("default");
-            !operation.is_child()
-                && query.project.as_ref().is_none_or(|wanted| wanted == project)
-                && query.filter.is_met(operation)
-        });
-        let mut youngest: Vec<&Operation> = wanted.take(query.limit.unwrap_or(usize::MAX)).collect();
-        youngest.reverse();
-        youngest
+        query.list(&self.operations, Arc::as_ref).into_iter().map(Arc::as_ref).collect()
     }
 
     /// An operation as clients see it.
@@ -272,7 +280,7 @@ impl Registry {
 
     /// Says how far an operation has come; is not kept.
     pub fn progress(&mut self, id: OperationId, progress: &Progress, now: Moment) -> Result<(), Refused> {
-        let operation = self.operations.get_mut(&id).ok_or(Refused::NotFound)?;
+        let operation = self.get_mut(id)?;
         let mut metadata = operation.record.metadata.clone();
         progress.write_to(&mut metadata);
         operation.replace(metadata, now)?;
@@ -288,14 +296,14 @@ impl Registry {
         metadata: Metadata,
         now: Moment,
     ) -> Result<(), Refused> {
-        self.operations.get_mut(&id).ok_or(Refused::NotFound)?.replace(metadata, now)?;
+        self.get_mut(id)?.replace(metadata, now)?;
         self.tell(id);
         Ok(())
     }
 
     /// Adds to what can be seen of an operation, key by key; nothing to add changes nothing.
     pub fn extend_metadata(&mut self, id: OperationId, more: Metadata, now: Moment) -> Result<(), Refused> {
-        let operation = self.operations.get_mut(&id).ok_or(Refused::NotFound)?;
+        let operation = self.get_mut(id)?;
         if more.is_empty() && !operation.is_finished() {
             return Ok(());
         }
@@ -306,7 +314,7 @@ impl Registry {
 
     /// Has an operation kept as it is: from here a durable one goes on.
     pub fn commit_metadata(&mut self, id: OperationId, now: Moment) -> Result<(), Refused> {
-        let operation = self.operations.get_mut(&id).ok_or(Refused::NotFound)?;
+        let operation = self.get_mut(id)?;
         if operation.is_finished() {
             return Err(Refused::ReadOnly);
         }
@@ -346,7 +354,7 @@ impl Registry {
 
     /// Opens a socket of an operation with its secret, once; gives its name.
     pub fn connect(&mut self, id: OperationId, secret: &str) -> Result<String, Refused> {
-        self.operations.get_mut(&id).ok_or(Refused::NotFound)?.connect(secret)
+        self.get_mut(id)?.connect(secret)
     }
 
     /// Waits for the end of an operation; false: it is over, and nobody waits.
@@ -401,13 +409,13 @@ impl Registry {
 
     /// Work that a shutdown waits for: neither durable nor without work, and not over.
     pub fn unfinished_work(&self) -> Vec<OperationId> {
-        let is_waited_for = |operation: &&Operation| {
+        let is_waited_for = |operation: &&Arc<Operation>| {
             let life = &operation.record.life;
             !operation.record.is_parent
                 && !life.status.is_final()
                 && matches!(life.class, core::Class::Task | core::Class::Websocket)
         };
-        self.operations.values().filter(is_waited_for).map(Operation::id).collect()
+        self.operations.values().filter(is_waited_for).map(|operation| operation.id()).collect()
     }
 
     /// What follows from the calls so far, in their order.
@@ -417,7 +425,7 @@ impl Registry {
 
     fn tell(&mut self, id: OperationId) {
         if let Some(operation) = self.operations.get(&id) {
-            self.effects.push(Effect::Tell(Notice::Operation(Box::new(operation.clone()))));
+            self.effects.push(Effect::Tell(Notice::Operation(operation.clone())));
         }
     }
 
@@ -436,7 +444,7 @@ impl Registry {
                 return Ok(());
             }
         }
-        let operation = self.operations.get_mut(&id).ok_or(Refused::NotFound)?;
+        let operation = self.get_mut(id)?;
         let (life, effect) = operation.record.life.apply(event, now)?;
         if life == operation.record.life && effect == core::Effect::None {
             return Ok(());

@@ -184,6 +184,7 @@ pub struct App {
     pub(crate) import: Option<Rc<dyn Import>>,
     pub(crate) daemon: Option<OpenDaemon>,
     pub(crate) engine: Engines,
+    pub(crate) has_waiter_service: bool,
 }
 
 impl App {
@@ -204,6 +205,7 @@ impl App {
             import: None,
             daemon: None,
             engine: None,
+            has_waiter_service: false,
         }
     }
 
@@ -296,6 +298,16 @@ impl App {
     #[must_use]
     pub fn daemon(self) -> Self {
         self.daemon_with(daemon::of_unit)
+    }
+
+    /// Has the daemon keep the [waiters](crate::waiter) of the charm, rather than the peer relation: units check in
+    /// there, so no unit runs a hook for it, and are woken when a waiter ends.
+    ///
+    /// The daemons of all units have to be one, on one etcd: see [`Hook::daemon_options`].
+    #[must_use]
+    pub fn waiters_in_service(self) -> Self {
+        let this = if self.daemon.is_none() { self.daemon() } else { self };
+        Self { has_waiter_service: true, ..this }
     }
 
     /// The same, with another way to it: a test may stand in for it.

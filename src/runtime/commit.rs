@@ -3,6 +3,7 @@
 use charms_reactive_core::HookEvent;
 use charms_reactive_hookcmd::{CommandError, Commands as _};
 
+use crate::daemon;
 use crate::dispatch::{Dispatch, DispatchError};
 use crate::exchange;
 use crate::plan::Plan;
@@ -29,8 +30,8 @@ impl Committed {
 
 /// Does everything that the dispatch planned, in an order that can be done again.
 ///
-/// First files, and what follows from them, and the daemon with the unit's wake-ups; then what Juju holds back until the dispatch ends well
-/// (secrets, relation data, ports, storage, state); last what Juju does not hold back (statuses, the workload's
+/// First files, and what follows from them, and what the daemon is told; then what Juju holds back until the
+/// dispatch ends well (secrets, relation data, ports, storage, state); last what Juju does not hold back (statuses, the workload's
 /// version, settings of the leader, the action's result), and a restart of the machine, which waits for the end.
 ///
 /// Tells whether anything changed, and what has to be saved last of all.
@@ -42,11 +43,19 @@ impl Committed {
 pub(crate) fn commit(dispatch: &Dispatch, state: &State) -> Result<Committed, DispatchError> {
     let mut plan = std::mem::take(&mut *dispatch.plan.borrow_mut());
     let mut has_effects = !plan.ports.is_empty() || !plan.results.is_empty();
+    let options = daemon::options(&dispatch.context.charm_dir);
+    let mut has_new_options = false;
     for (path, effect) in &plan.files {
-        has_effects |= effect.apply(path)?;
+        let has_changed = effect.apply(path)?;
+        has_effects |= has_changed;
+        has_new_options |= has_changed && *path == options;
     }
     for (name, work) in plan.after_files.drain(..) {
         crate::dispatch::caught(&name, work)?;
+    }
+    wake::see_to_daemon(dispatch, has_new_options);
+    for (_, manager) in &*dispatch.managers.borrow() {
+        manager.commit();
     }
     let wake_ups = wake::commit(dispatch, &plan);
     has_effects |= wake_ups.has_effects;

@@ -88,6 +88,11 @@ pub fn folder(charm_dir: &Path) -> PathBuf {
     charm_dir.parent().unwrap_or(charm_dir).join(FOLDER)
 }
 
+/// Where its options are, an argument a line.
+pub(crate) fn options(charm_dir: &Path) -> PathBuf {
+    folder(charm_dir).join("options")
+}
+
 /// The daemon of the unit: its program is beside `dispatch`, its socket in its folder.
 pub(crate) fn of_unit(context: &Context) -> Box<dyn Daemon> {
     let client = Client::unix(folder(&context.charm_dir).join(SOCKET));

@@ -112,6 +112,8 @@ pub(crate) struct Dispatch {
     pub(crate) engine: Engines,
     pub(crate) operations: RefCell<Records>,
     pub(crate) outbox: OnceCell<Option<Vec<Value>>>,
+    /// Whether it keeps the waiters.
+    pub(crate) has_waiter_service: bool,
     /// What was taken over in this dispatch.
     pub(crate) imported: RefCell<Option<Imported>>,
     /// Handlers that are programs of the charm.
@@ -161,6 +163,7 @@ impl Dispatch {
             engine: None,
             operations: RefCell::default(),
             outbox: OnceCell::new(),
+            has_waiter_service: false,
             imported: RefCell::default(),
             programs: Vec::new(),
             is_hook_phase: Cell::new(false),
@@ -181,6 +184,7 @@ impl Dispatch {
     pub(crate) fn reach_daemon(&mut self, app: &App) {
         self.daemon = Reach::new(app.daemon.clone());
         self.engine.clone_from(&app.engine);
+        self.has_waiter_service = app.has_waiter_service;
     }
 
     /// Sets or clears a flag, and runs the triggers that follow from it.

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use charms_reactive_core::waiter::Moment;
 use charms_reactive_core::{HookEvent, json};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::daemon::{Answer, Daemon, DaemonError, Deed};
@@ -14,7 +15,17 @@ use crate::dispatch::Dispatch;
 use crate::plan::Plan;
 use crate::run::chain;
 
-/// Where the state has the wake-ups that there are to be: a JSON object, name to moment.
+/// When the daemon is to wake the unit, as it is told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum When {
+    /// At a moment.
+    At { at: Moment },
+    /// When a waiter of its service ends, by its full name.
+    Ended { waiter: String },
+}
+
+/// Where the state has the wake-ups that there are to be: a JSON object, name to [`When`].
 const KEY: &str = "daemon/wake-ups";
 /// What the names of those of waiters begin with.
 const OF_WAITER: &str = "waiter-";
@@ -22,8 +33,8 @@ const OF_WAITER: &str = "waiter-";
 const PATH: &str = "/1.0/wake-ups";
 
 /// Plans that the unit is woken for a waiter, or no longer is.
-pub(crate) fn plan(dispatch: &Dispatch, waiter: &str, at: Option<Moment>) {
-    dispatch.plan.borrow_mut().wake_ups.insert(format!("{OF_WAITER}{waiter}"), at);
+pub(crate) fn plan(dispatch: &Dispatch, waiter: &str, when: Option<When>) {
+    dispatch.plan.borrow_mut().wake_ups.insert(format!("{OF_WAITER}{waiter}"), when);
 }
 
 /// What came of the wake-ups of a plan.
@@ -35,7 +46,21 @@ pub(crate) struct WakeUps {
     cleared: Vec<String>,
 }
 
-/// Sees to the daemon, where it is needed or due, and tells it when to wake the unit.
+/// Whether the daemon is to be seen to: machines start again, and pods are replaced.
+fn is_due(dispatch: &Dispatch) -> bool {
+    matches!(dispatch.context.event, HookEvent::Install | HookEvent::Start | HookEvent::UpgradeCharm)
+}
+
+/// Has the daemon run, where it is due, or has other options; before anything is asked of it.
+pub(crate) fn see_to_daemon(dispatch: &Dispatch, has_new_options: bool) {
+    if let Some(daemon) = dispatch.daemon.get(&dispatch.context)
+        && (is_due(dispatch) || has_new_options)
+    {
+        tell(daemon.service(Deed::Install), "there is no daemon now");
+    }
+}
+
+/// Tells the daemon when to wake the unit; sees to it, where it is needed and does not answer.
 ///
 /// That it cannot be had is no reason to fail.
 pub(crate) fn commit(dispatch: &Dispatch, plan: &Plan) -> WakeUps {
@@ -46,21 +71,16 @@ pub(crate) fn commit(dispatch: &Dispatch, plan: &Plan) -> WakeUps {
     }
     let before = wanted(dispatch);
     let mut wanted = before.clone();
-    for (name, at) in &plan.wake_ups {
-        match at {
-            Some(at) => wanted.insert(name.clone(), *at),
+    for (name, when) in &plan.wake_ups {
+        match when {
+            Some(when) => wanted.insert(name.clone(), when.clone()),
             None => wanted.remove(name),
         };
     }
     let mut cleared: Vec<String> =
         before.keys().filter(|name| !wanted.contains_key(*name)).cloned().collect();
-    let mut has_effects = wanted != before;
-    // Machines start again, and pods are replaced.
-    let is_due = matches!(event, HookEvent::Install | HookEvent::Start | HookEvent::UpgradeCharm);
-    if is_due {
-        has_effects = true;
-        tell(daemon.service(Deed::Install), "there is no daemon now");
-    }
+    let is_due = is_due(dispatch);
+    let has_effects = is_due || wanted != before;
     if !wanted.is_empty() || *event == HookEvent::WakeUp {
         match known(daemon).or_else(|error| {
             // It was just seen to, or does not answer though it is needed.
@@ -69,8 +89,8 @@ pub(crate) fn commit(dispatch: &Dispatch, plan: &Plan) -> WakeUps {
             Ok(known) => {
                 let of_nobody = |name: &&String| name.starts_with(OF_WAITER) && !wanted.contains_key(*name);
                 cleared.extend(known.keys().filter(of_nobody).cloned());
-                for (name, at) in wanted.iter().filter(|(name, at)| known.get(*name) != Some(at)) {
-                    let set = daemon.request("PUT", &path(name), Some(&json!({ "at": at })));
+                for (name, when) in wanted.iter().filter(|(name, when)| known.get(*name) != Some(when)) {
+                    let set = daemon.request("PUT", &path(name), Some(&json!(when)));
                     tell(set.and_then(|answer| ok(&answer)), "the unit is not woken when a waiter ends");
                 }
             }
@@ -113,24 +133,24 @@ fn ok(answer: &Answer) -> Result<(), DaemonError> {
 }
 
 /// The wake-ups that the daemon has.
-fn known(daemon: &dyn Daemon) -> Result<BTreeMap<String, Moment>, DaemonError> {
+fn known(daemon: &dyn Daemon) -> Result<BTreeMap<String, When>, DaemonError> {
     let answer = daemon.request("GET", PATH, None)?;
     ok(&answer)?;
     let listed = answer.body["metadata"].as_array().into_iter().flatten();
     let read = |one: &Value| {
-        let at = one["at"].as_str().and_then(|text| Moment::parse(text).ok()).unwrap_or(Moment::MIN);
-        Some((one["name"].as_str()?.to_owned(), at))
+        let when = When::deserialize(one).unwrap_or(When::At { at: Moment::MIN });
+        Some((one["name"].as_str()?.to_owned(), when))
     };
     Ok(listed.filter_map(read).collect())
 }
 
 /// Those that there are to be, as the last dispatch left it.
-fn wanted(dispatch: &Dispatch) -> BTreeMap<String, Moment> {
+fn wanted(dispatch: &Dispatch) -> BTreeMap<String, When> {
     let kept = dispatch.kept.borrow();
     kept.get(KEY).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
 }
 
-fn keep(dispatch: &Dispatch, wanted: &BTreeMap<String, Moment>) {
+fn keep(dispatch: &Dispatch, wanted: &BTreeMap<String, When>) {
     let mut kept = dispatch.kept.borrow_mut();
     if wanted.is_empty() {
         kept.remove(KEY);

@@ -20,7 +20,9 @@ use charms_reactive_server::listen::{Identity, ListenError, Quotas, Server, TlsE
 use charms_reactive_server::operations::{
     self, Api, CharmWork, Kinds, Member, Members, Operations, Own, Place, Settings, Trust, TrustError,
 };
-use charms_reactive_server::runtimeconfig::{Endpoint, Etcd, EtcdTls, Memory, Sqlite, Store, StoreError};
+use charms_reactive_server::runtimeconfig::{
+    Endpoint, Etcd, EtcdTls, EtcdUser, Memory, Sqlite, Store, StoreError,
+};
 use charms_reactive_server::service::{ServiceArgs, ServiceError};
 use charms_reactive_server::wake::{Juju, WakeUps};
 use clap::{Parser, Subcommand};
@@ -39,7 +41,6 @@ struct Arguments {
     command: Command,
 }
 
-#[expect(clippy::large_enum_variant, reason = "there is one of it")]
 #[derive(Subcommand)]
 #[expect(clippy::large_enum_variant, reason = "there is one, and not for long")]
 enum Command {
@@ -138,11 +139,8 @@ impl HttpsArguments {
             None => Identity::open(data)?,
         };
         let listener = std::net::TcpListener::bind(address)?;
-        let own = Own {
-            certificate: identity.certificate().clone(),
-            addresses: vec![listener.local_addr()?.to_string()],
-            token_age: Duration::from_secs(self.token_age.into()),
-        };
+        let token_age = Duration::from_secs(self.token_age.into());
+        let own = Own::new(identity.certificate().clone(), listener.local_addr()?, token_age);
         let members = Members::new(self.members.clone(), &identity).map_err(ListenError::from)?;
         Ok(Some((Https { listener, identity, members }, own)))
     }
@@ -191,14 +189,27 @@ struct StoreArguments {
     /// A file with its key.
     #[arg(long, value_name = "FILE", requires = "etcd_cert")]
     etcd_key: Option<PathBuf>,
+    /// A user of etcd, where it has users; its role needs to read and write all below the prefix.
+    #[arg(long, value_name = "NAME", requires_all = ["etcd", "etcd_password_file"])]
+    etcd_user: Option<String>,
+    /// A file with the user's password.
+    #[arg(long, value_name = "FILE", requires = "etcd_user")]
+    etcd_password_file: Option<PathBuf>,
 }
 
 impl StoreArguments {
     fn open(self) -> Result<Box<dyn Store>, StoreError> {
-        let Self { data, etcd, etcd_prefix, etcd_ca, etcd_cert, etcd_key } = self;
+        let Self { data, etcd, etcd_prefix, etcd_ca, etcd_cert, etcd_key, etcd_user, etcd_password_file } =
+            self;
         let tls = etcd_ca.map(|authorities| EtcdTls { authorities, own: etcd_cert.zip(etcd_key) });
         Ok(match data {
-            _ if !etcd.is_empty() => Box::new(Etcd::new(etcd, &etcd_prefix, tls.as_ref())?),
+            _ if !etcd.is_empty() => {
+                let store = Etcd::new(etcd, &etcd_prefix, tls.as_ref())?;
+                match etcd_user.zip(etcd_password_file) {
+                    Some((name, password)) => Box::new(store.user(EtcdUser::read(&name, &password)?)),
+                    None => Box::new(store),
+                }
+            }
             Some(directory) => Box::new(Sqlite::open(&directory)?),
             None => Box::new(Memory),
         })
@@ -262,6 +273,22 @@ fn service(arguments: ServiceArgs) -> Result<bool, ServeError> {
     Ok(is_well)
 }
 
+/// How many files and connections may be open, where the system lets it be so many; often it is 1024 at first.
+const OPEN_MAX: u64 = 16_384;
+
+fn open_many() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+    let limit = getrlimit(Resource::Nofile);
+    let current = Some(limit.maximum.unwrap_or(OPEN_MAX).min(OPEN_MAX));
+    if limit.current.is_some()
+        && limit.current < current
+        && let Err(error) = setrlimit(Resource::Nofile, Rlimit { current, ..limit })
+    {
+        log::warn!("cannot have more files open: {error}");
+    }
+}
+
 fn serve(
     ServeArguments {
         store,
@@ -279,6 +306,7 @@ fn serve(
         log::warn!("cannot leave the session: {error}");
     }
     let OfUnit { unit, charm } = of_unit;
+    open_many();
     let identity = guard.tls_cert.as_deref().zip(guard.tls_key.as_deref());
     let identity = identity.map(|(certificate, key)| Identity::read(certificate, key)).transpose()?;
     let data = store.data.clone();

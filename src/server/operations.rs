@@ -6,6 +6,7 @@
 //!   desk             one thread that owns the registry: turns one after another, one transaction for many
 //!     │                charms-reactive-operations    who may start, end, cancel, wait; no clock, no I/O
 //!     ├─► store        what changed is on the disk before anybody is answered, told or run
+//!     ├─► view         all as it was last kept: whoever looks waits neither for the desk nor for the disk
 //!     ├─► kind         registered kinds of work run as tasks; `demo` is always there
 //!     └─► events       one line of notices in order; who is too slow for it is cut off
 //! ```
@@ -27,6 +28,7 @@ mod query;
 mod routes;
 mod store;
 mod trust;
+mod view;
 
 pub use child::{CharmWork, Command, Place, RESULT_BYTES_MAX, TERMINATE_AFTER, end_leftovers};
 pub use demo::Demo;

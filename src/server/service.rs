@@ -173,9 +173,10 @@ impl Place {
         let text = |path: PathBuf| path.to_string_lossy().into_owned();
         let (data, socket) = (text(self.folder.join("data")), text(self.socket()));
         let (unit, charm) = (self.unit.to_string(), text(self.charm_dir.clone()));
-        ["serve", "--unit", &unit, "--charm", &charm, "--data", &data, "--socket", &socket]
-            .map(str::to_owned)
-            .into()
+        let own = ["serve", "--unit", &unit, "--charm", &charm, "--data", &data, "--socket", &socket];
+        // What the charm wants besides, an argument a line.
+        let options = fs::read_to_string(self.folder.join("options")).unwrap_or_default();
+        own.into_iter().chain(options.lines()).map(str::to_owned).collect()
     }
 
     /// All that is handed on of the environment of a hook.

@@ -25,5 +25,6 @@ mod typed_commands;
 mod unit;
 mod unit_tools;
 mod upgrade;
+mod waiter_service;
 mod waiters;
 mod wake_ups;

@@ -13,6 +13,9 @@ zip         zip
 go          golang-go
 etcd        etcd-server
 lxc         lxd-client
+lxd         lxd
+node        nodejs
+npm         npm
 musl-gcc    musl-tools
 systemd-analyze  systemd
 -ensurepip  python3-venv
@@ -77,11 +80,12 @@ install_packages || {
 }
 
 # Not started now must not mean started at the next boot.
-for service in prometheus:prometheus etcd-server:etcd; do
+for unit in prometheus:prometheus.service etcd-server:etcd.service \
+    lxd:lxd.socket lxd:lxd.service lxd:lxd-containers.service lxd:lxcfs.service; do
     case " $missing " in
-    *" ${service%:*} "*)
+    *" ${unit%:*} "*)
         if command -v systemctl >/dev/null; then
-            $as_root systemctl disable --quiet "${service#*:}.service"
+            $as_root systemctl disable --quiet "${unit#*:}"
         fi
         ;;
     esac

@@ -12,7 +12,7 @@ pub const OUTBOX_MAX: usize = 1000;
 impl Registry {
     /// Those that run and will be announced, and those that ended and are not acknowledged.
     pub fn outbox(&self) -> impl Iterator<Item = &Operation> {
-        self.outbox.iter().filter_map(|id| self.operations.get(id))
+        self.outbox.iter().filter_map(|id| self.operations.get(id)).map(|operation| &**operation)
     }
 
     /// Notes that an operation is over, if it is: it is announced, or forgotten after a while.
@@ -27,7 +27,7 @@ impl Registry {
 
     /// Somebody has seen the end of an operation; said again, it does nothing.
     pub fn acknowledge(&mut self, id: OperationId) -> Result<(), Refused> {
-        let operation = self.operations.get_mut(&id).ok_or(Refused::NotFound)?;
+        let operation = self.get_mut(id)?;
         if !operation.is_finished() {
             return Err(Refused::NotOver);
         }
@@ -43,7 +43,7 @@ impl Registry {
 
     /// Who asked for an operation before, and may not have seen its end, asks for it again.
     pub(super) fn announce_again(&mut self, id: OperationId) {
-        let Some(operation) = self.operations.get_mut(&id) else { return };
+        let Ok(operation) = self.get_mut(id) else { return };
         if std::mem::replace(&mut operation.record.in_outbox, true) {
             return;
         }

@@ -189,10 +189,10 @@ impl Registry {
         }
         self.insert(record);
         self.unstored.insert(id, true);
-        if let Some(operation) = self.operations.get_mut(&id) {
+        if let Ok(operation) = self.get_mut(id) {
             operation.sockets = draft.sockets;
         }
-        if let Some(parent) = parent.and_then(|parent| self.operations.get_mut(&parent)) {
+        if let Some(Ok(parent)) = parent.map(|parent| self.get_mut(parent)) {
             parent.children.push(id);
         }
     }

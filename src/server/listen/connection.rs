@@ -51,7 +51,8 @@ impl Default for Limits {
     fn default() -> Self {
         let seconds = Duration::from_secs;
         Self {
-            connections: 4096,
+            // Ten thousand who watch, and some to spare.
+            connections: 16_384,
             handshake: seconds(10),
             head: seconds(60),
             unread: seconds(30),

@@ -1,6 +1,6 @@
 //! The one thread that owns the registry: turns one after another, the store, and the work that runs.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::File;
 use std::io::Read as _;
 use std::sync::Arc;
@@ -11,16 +11,19 @@ use std::time::{Duration, SystemTime};
 use charms_reactive_core::operation::{End, Fault, OperationId};
 use charms_reactive_core::waiter::Moment;
 use charms_reactive_operations::{
-    Children, Created, Draft, Effect, Notice, Operation, Refused, Registry, Retention, WaitId,
+    Change, Children, Created, Differences, Draft, Effect, Notice, Operation, Query, Refused, Registry,
+    Retention, WaitId,
 };
 use tokio::runtime::Handle;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::AbortHandle;
 
-use super::events::{Frame, LISTENER_FRAMES_MAX};
+use super::events::{Frame, LISTENER_FRAMES_MAX, Line, Missed};
 use super::kind::{Connection, Kinds, Work};
 use super::metrics::Metrics;
 use super::store::{Store, StoreError};
+use super::view::View;
+use crate::certificate::hex;
 
 /// How many turns are written in one transaction at most.
 const BATCH_MAX: usize = 256;
@@ -111,7 +114,7 @@ impl Turn<'_> {
     pub fn secret(&mut self) -> String {
         let mut bytes = [0; 32];
         self.chance.read_exact(&mut bytes).expect(CHANCE);
-        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&bytes)
     }
 }
 
@@ -121,6 +124,8 @@ type Afterwards = Box<dyn FnOnce(bool) + Send>;
 enum Message {
     Act(Box<dyn FnOnce(Turn<'_>) -> Afterwards + Send>),
     Wait { id: OperationId, reply: oneshot::Sender<Result<Waited, Refused>>, operations: Operations },
+    Listen(u64, oneshot::Sender<Option<Missed>>),
+    Synchronize(oneshot::Sender<Result<Differences, StoreError>>),
     Ended(OperationId, End),
     Connected(OperationId, Box<Connection>),
 }
@@ -138,6 +143,8 @@ pub struct Operations {
     kinds: Arc<Kinds>,
     waits: Arc<AtomicU64>,
     metrics: Metrics,
+    view: Arc<View>,
+    location: Arc<str>,
 }
 
 /// Somebody who waits for the end of an operation.
@@ -159,8 +166,7 @@ impl Waiting {
         if let Some(over) = over {
             return over;
         }
-        let shown = self.operations.show(self.id).await;
-        shown.ok().and_then(Result::ok).unwrap_or_else(|| "null".to_owned())
+        self.operations.show(self.id, Children::Counted).unwrap_or_else(|_| "null".to_owned())
     }
 }
 
@@ -195,16 +201,21 @@ impl Operations {
             kinds: Arc::new(kinds),
             waits: Arc::default(),
             metrics: Metrics::default(),
+            view: Arc::default(),
+            location: settings.location.as_str().into(),
         };
+        operations.view.show(&registry, registry.operations().map(Operation::id));
         let desk = Desk {
             registry,
             store,
             now,
+            synchronized: now,
             chance,
             grace: settings.grace,
             attach: settings.attach,
             announce: settings.announce.clone(),
             runtime,
+            line: Line::new(operations.frames.clone(), now),
             operations: operations.clone(),
             waiters: HashMap::new(),
             running: HashMap::new(),
@@ -231,7 +242,7 @@ impl Operations {
         self.turn(act, true).await
     }
 
-    /// Looks at the operations; also while nothing can be kept.
+    /// Looks at the operations at the desk, with what is about to be kept; also while nothing can be.
     pub async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Registry) -> T + Send + 'static,
@@ -265,9 +276,25 @@ impl Operations {
         })));
     }
 
-    /// An operation as clients see it, as JSON.
-    pub async fn show(&self, id: OperationId) -> Result<Result<String, Refused>, Unavailable> {
-        self.read(move |registry| Ok(shown(registry, registry.get(id)?))).await
+    /// An operation as clients see it, as JSON: as it was last kept.
+    pub fn show(&self, id: OperationId, children: Children) -> Result<String, Refused> {
+        self.view.get(id, children)
+    }
+
+    /// Those of a list by status, as JSON: URLs, or with `children` all of each; as they were last kept.
+    pub fn list(&self, query: &Query, children: Option<Children>) -> String {
+        self.view.list(query, children)
+    }
+
+    /// All operations, children too, as they were last kept: shared, and whatever happens next changes nothing
+    /// of them.
+    pub fn all(&self) -> BTreeMap<OperationId, Arc<Operation>> {
+        self.view.all()
+    }
+
+    /// The name of this server.
+    pub fn location(&self) -> &str {
+        &self.location
     }
 
     /// Waits for the end of an operation: at once the operation as JSON where it is over.
@@ -284,6 +311,16 @@ impl Operations {
         }))
     }
 
+    /// Compares the operations with what the store has, and puts the store right.
+    ///
+    /// Done without being asked, too: every hour in which nobody wants anything, and whenever something can be kept
+    /// again that could not be.
+    pub async fn synchronize(&self) -> Result<Result<Differences, StoreError>, Unavailable> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Message::Synchronize(reply));
+        answer.await.map_err(|_| Unavailable)
+    }
+
     /// Hands a client to the work of an operation.
     pub(super) fn connected(&self, id: OperationId, connection: Connection) {
         self.send(Message::Connected(id, Box::new(connection)));
@@ -292,6 +329,13 @@ impl Operations {
     /// Everything that is told from now on, in order.
     pub(super) fn listen(&self) -> broadcast::Receiver<Arc<Frame>> {
         self.frames.subscribe()
+    }
+
+    /// Everything that was told after an event, and from now on; None where some of it has been forgotten.
+    pub(super) async fn listen_since(&self, number: u64) -> Result<Option<Missed>, Unavailable> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Message::Listen(number, reply));
+        answer.await.map_err(|_| Unavailable)
     }
 
     /// Tells all work to stop that would not run again, and waits for it, up to `limit`.
@@ -339,12 +383,15 @@ struct Desk {
     store: Box<dyn Store>,
     /// Time does not go back.
     now: Moment,
+    /// When it was last compared with the store.
+    synchronized: Moment,
     chance: File,
     grace: Duration,
     attach: Duration,
     announce: Option<Arc<dyn Announce>>,
     runtime: Handle,
     operations: Operations,
+    line: Line,
     waiters: HashMap<WaitId, oneshot::Sender<String>>,
     running: HashMap<OperationId, Running>,
 }
@@ -359,14 +406,42 @@ impl Desk {
             let mut batch = Vec::new();
             match inbox.recv_timeout(wait) {
                 Ok(message) => batch.push(message),
-                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Timeout) => {
+                    self.now = self.now.max(clock());
+                    if self.now.since(self.synchronized) >= SLEEP_MAX {
+                        self.synchronize_unasked();
+                    }
+                }
                 Err(RecvTimeoutError::Disconnected) => return,
             }
             batch.extend(inbox.try_iter().take(BATCH_MAX - 1));
             self.now = self.now.max(clock());
             let afterwards = batch.into_iter().filter_map(|message| self.take(message)).collect();
             self.registry.prune(self.now);
-            is_kept = self.commit(afterwards);
+            let was_kept = std::mem::replace(&mut is_kept, self.commit(afterwards));
+            if is_kept && !was_kept {
+                // What a store said it had not kept, it may have kept.
+                self.synchronize_unasked();
+                is_kept = self.commit(Vec::new());
+            }
+        }
+    }
+
+    fn synchronize(&mut self) -> Result<Differences, StoreError> {
+        self.synchronized = self.now;
+        let differences = self.registry.synchronize(&self.store.load()?);
+        if !differences.is_none() {
+            let Differences { unknown, missing, other } = differences;
+            log::warn!(
+                "put right in the store: {unknown} unknown, {missing} missing, {other} other operations"
+            );
+        }
+        Ok(differences)
+    }
+
+    fn synchronize_unasked(&mut self) {
+        if let Err(error) = self.synchronize() {
+            log::error!("{error}; what is kept was not compared");
         }
     }
 
@@ -393,6 +468,15 @@ impl Desk {
                 });
                 Some(Box::new(move |_| drop(reply.send(waited))))
             }
+            Message::Listen(number, reply) => {
+                // What this turn has told is told after it, to those who listen.
+                drop(reply.send(self.line.since(number)));
+                None
+            }
+            Message::Synchronize(reply) => {
+                let differences = self.synchronize();
+                Some(Box::new(move |_| drop(reply.send(differences))))
+            }
             Message::Connected(id, connection) => {
                 // Work that is over, or wants nobody, drops the connection.
                 if let Some(running) = self.running.get(&id) {
@@ -415,18 +499,20 @@ impl Desk {
         let changes = self.registry.changes();
         let is_kept = changes.is_empty()
             || self.store.commit(&changes).map_err(|error| log::error!("{error}; trying again")).is_ok();
+        let mut effects = Vec::new();
         if is_kept {
             self.registry.stored();
+            effects = self.registry.take_effects();
+            let ids = changes.iter().map(Change::id).chain(effects.iter().filter_map(Effect::told));
+            self.operations.view.show(&self.registry, ids.collect::<BTreeSet<_>>());
         } else {
             self.registry.not_stored();
         }
         for answer in afterwards {
             answer(is_kept);
         }
-        if is_kept {
-            for effect in self.registry.take_effects() {
-                self.carry_out(effect);
-            }
+        for effect in effects {
+            self.carry_out(effect);
         }
         // Who hung up is not waited for.
         if self.waiters.len() > 64 {
@@ -464,11 +550,7 @@ impl Desk {
                 {
                     self.operations.metrics.ended(operation);
                 }
-                if self.operations.frames.receiver_count() > 0 {
-                    let frame = Frame::new(&notice, &self.registry, self.now);
-                    // The last listener may have gone just now.
-                    drop(self.operations.frames.send(Arc::new(frame)));
-                }
+                self.line.tell(&notice, &self.registry, self.now);
             }
             Effect::Wake(wait, id) => {
                 if let (Some(waiter), Ok(operation)) = (self.waiters.remove(&wait), self.registry.get(id)) {

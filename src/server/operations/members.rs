@@ -130,7 +130,7 @@ impl Members {
         for (member, answer) in self.ask_all(&ask, asked).await {
             match read(answer).await {
                 Ok((_, body)) => {
-                    all.push(serde_json::from_value(body["metadata"].clone()).unwrap_or_default())
+                    all.push(serde_json::from_value(body["metadata"].clone()).unwrap_or_default());
                 }
                 Err(problem) if target.is_some() => return Err(problem),
                 Err(_) => log::warn!("member `{}` is left out of a list", member.name),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-/// The parameters of a query by name; of one that is there twice, the last.
+/// The parameters of a query by name; of one that is there twice, the first.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Parameters(BTreeMap<String, String>);
 
@@ -11,7 +11,8 @@ impl Parameters {
     pub(super) fn parse(query: &str) -> Self {
         let pairs = query.split('&').filter(|pair| !pair.is_empty());
         let pairs = pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")));
-        Self(pairs.map(|(name, value)| (decode(name), decode(value))).collect())
+        // Later ones replace earlier ones.
+        Self(pairs.rev().map(|(name, value)| (decode(name), decode(value))).collect())
     }
 
     /// The value of a parameter; None where there is none, or it is empty.
@@ -66,7 +67,8 @@ mod tests {
             Parameters::parse("type=lifecycle%2Coperation&a=%zz%4&b=x+y&c&recursion=2;fields=a&&b=z");
         assert_eq!(parameters.get("type"), Some("lifecycle,operation"));
         assert_eq!(parameters.get("a"), Some("%zz%4"));
-        assert_eq!((parameters.get("b"), parameters.get("c"), parameters.get("d")), (Some("z"), None, None));
+        let found = (parameters.get("b"), parameters.get("c"), parameters.get("d"));
+        assert_eq!(found, (Some("x y"), None, None), "of two, the first");
         assert_eq!(parameters.recursion(), 2);
         assert_eq!(Parameters::parse("recursion=x").recursion(), 0);
         assert_eq!(decode("%ff%c3%a9"), "\u{fffd}é");

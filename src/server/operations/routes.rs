@@ -1,6 +1,5 @@
 //! Paths and methods of `/1.0`.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use axum::Router;
@@ -13,10 +12,10 @@ use axum::http::{HeaderValue, Response, header};
 use axum::routing::any;
 use charms_reactive_core::digest::digest;
 use charms_reactive_core::operation::OperationId;
-use charms_reactive_operations::{Children, Created, Filter, Query, Registry};
+use charms_reactive_operations::{Children, Created, Filter, Query};
 use serde_json::json;
 
-use super::answer::{Answer, Problem, failed, started, sync, sync_later};
+use super::answer::{Answer, Problem, failed, started, sync, sync_later, sync_when_there_is_room};
 use super::caller::Caller;
 use super::desk::{Operations, json as text};
 use super::kind::Connection;
@@ -95,9 +94,10 @@ pub(super) async fn respond(api: &Api, request: Request) -> Response<Body> {
 
 async fn answer(api: &Api, head: &mut Parts, body: Body) -> Answer {
     let operations = &api.operations;
-    let path = decode(&head.uri.path().replace('+', "%2B"));
     let parameters = Parameters::parse(head.uri.query().unwrap_or_default());
-    let segments: Vec<&str> = path.trim_matches('/').split('/').filter(|part| !part.is_empty()).collect();
+    let parts = head.uri.path().split('/').filter(|part| !part.is_empty());
+    let parts: Vec<String> = parts.map(|part| decode(&part.replace('+', "%2B"))).collect();
+    let segments: Vec<&str> = parts.iter().map(String::as_str).collect();
     let caller = Caller::new(head.extensions.get::<Peer>(), &api.trust, &head.headers);
     let method = head.method.clone();
     let request = (method.as_str(), segments.as_slice());
@@ -123,7 +123,7 @@ async fn answer(api: &Api, head: &mut Parts, body: Body) -> Answer {
     }
     match request {
         ("GET", []) => Ok(sync("[\"/1.0\"]")),
-        ("GET", ["1.0"]) => server(api, &caller).await,
+        ("GET", ["1.0"]) => Ok(server(api, &caller)),
         ("GET", ["1.0", "metrics"]) => metrics(operations).await,
         ("GET", ["1.0", "projects"]) => Ok(sync("[\"/1.0/projects/default\"]")),
         ("GET", ["1.0", "certificates"]) => certificates::list(api, &parameters),
@@ -132,7 +132,7 @@ async fn answer(api: &Api, head: &mut Parts, body: Body) -> Answer {
         ("DELETE", ["1.0", "certificates", fingerprint]) => certificates::remove(api, fingerprint).await,
         ("GET", ["1.0", "operations"]) => list(api, &caller, head, &parameters).await,
         ("POST", ["1.0", "operations"]) => start(api, &caller, head, &parameters, body).await,
-        ("GET", ["1.0", "operations", id]) => show(operations, parse(id)?, &parameters).await,
+        ("GET", ["1.0", "operations", id]) => show(operations, parse(id)?, &parameters),
         ("GET", ["1.0", "outbox"]) => outbox(operations).await,
         ("DELETE", ["1.0", "outbox", id]) => acknowledge(operations, parse(id)?).await,
         ("DELETE", ["1.0", "operations", id]) => cancel(operations, parse(id)?, &caller, &body).await,
@@ -162,7 +162,7 @@ async fn answer_stranger(
     let body = body::read(body, body::STRANGER_BYTES_MAX).await?;
     match request {
         ("GET", []) => Ok(sync("[\"/1.0\"]")),
-        ("GET", ["1.0"]) => server(api, caller).await,
+        ("GET", ["1.0"]) => Ok(server(api, caller)),
         ("POST", ["1.0", "certificates"]) => certificates::add(api, caller, &body).await,
         ("GET", ["1.0", "operations", id, "wait"]) => {
             let (id, secret) = (parse(id)?, parameters.get("secret").unwrap_or_default().to_owned());
@@ -191,20 +191,19 @@ async fn elsewhere(api: &Api, caller: &Caller, id: OperationId) -> Result<Option
     if api.members.is_empty() || caller.is_forwarded {
         return Ok(None);
     }
-    if api.operations.read(move |registry| registry.get(id).is_ok()).await? {
+    if api.operations.show(id, Children::Counted).is_ok() {
         return Ok(None);
     }
     api.members.whose(id).await
 }
 
 /// What clients have to know of the server; those who are not trusted, less of it.
-async fn server(api: &Api, caller: &Caller) -> Answer {
+fn server(api: &Api, caller: &Caller) -> Response<Body> {
     let mut metadata = json!({
         "api_extensions": EXTENSIONS, "api_status": "stable", "api_version": "1.0",
         "auth": "untrusted", "auth_methods": ["tls"], "public": false, "config": {},
     });
     if let Ok(requestor) = caller.trusted() {
-        let location = api.operations.read(|registry| registry.location().to_owned()).await?;
         let own = api.trust.server();
         metadata["auth"] = json!("trusted");
         metadata["auth_user_name"] = json!(requestor.username);
@@ -214,7 +213,8 @@ async fn server(api: &Api, caller: &Caller) -> Answer {
             "certificate": own.map(|own| own.certificate.to_pem()).unwrap_or_default(),
             "certificate_fingerprint": own.map(|own| own.certificate.fingerprint()).unwrap_or_default(),
             "project": "default", "server": "charmd", "server_version": env!("CARGO_PKG_VERSION"),
-            "server_pid": std::process::id(), "server_name": location, "server_clustered": !api.members.is_empty(),
+            "server_pid": std::process::id(), "server_name": api.operations.location(),
+            "server_clustered": !api.members.is_empty(),
             "kernel": "Linux",
         });
     }
@@ -223,7 +223,7 @@ async fn server(api: &Api, caller: &Caller) -> Answer {
     if let Ok(tag) = HeaderValue::from_str(&format!("\"{}\"", digest(&metadata))) {
         response.headers_mut().insert(header::ETAG, tag);
     }
-    Ok(response)
+    response
 }
 
 async fn metrics(operations: &Operations) -> Answer {
@@ -246,39 +246,32 @@ async fn list(api: &Api, caller: &Caller, head: &Parts, parameters: &Parameters)
     let before = parameters.get("before").map(OperationId::parse).transpose();
     let before = before.map_err(|error| Problem::new(400, error.to_string()))?;
     let query = Query { project: events::project(parameters)?, filter, before, limit };
-    let recursion = parameters.recursion();
-    let listed = move |registry: &Registry| {
-        let mut lists = BTreeMap::<&str, Vec<String>>::new();
-        let children = if recursion > 1 { Children::Whole } else { Children::Counted };
-        for operation in registry.list(&query) {
-            let item = match recursion {
-                0 => format!("\"{}\"", operation.id().url()),
-                _ => text(&registry.render(operation, children)),
-            };
-            lists.entry(operation.status().key()).or_default().push(item);
-        }
-        let lists: Vec<String> =
-            lists.into_iter().map(|(key, items)| format!("\"{key}\":[{}]", items.join(","))).collect();
-        (format!("{{{}}}", lists.join(",")), registry.location().to_owned())
+    let children = match parameters.recursion() {
+        0 => None,
+        1 => Some(Children::Counted),
+        _ => Some(Children::Whole),
     };
-    let (here, location) = api.operations.read(listed).await?;
-    let target = parameters.get("target");
-    if api.members.is_empty() || caller.is_forwarded || target == Some(&location) {
-        return Ok(sync(&here));
-    }
-    let path = head.uri.path_and_query().map_or("", PathAndQuery::as_str);
-    let mut all = api.members.lists(caller, path, target).await?;
-    if target.is_none() {
-        all.push(serde_json::from_str(&here).unwrap_or_default());
-    }
-    Ok(sync(&text(&members::merged(all, limit))))
+    sync_when_there_is_room(async || {
+        let here = api.operations.list(&query, children);
+        let target = parameters.get("target");
+        if api.members.is_empty() || caller.is_forwarded || target == Some(api.operations.location()) {
+            return Ok(here);
+        }
+        let path = head.uri.path_and_query().map_or("", PathAndQuery::as_str);
+        let mut all = api.members.lists(caller, path, target).await?;
+        if target.is_none() {
+            all.push(serde_json::from_str(&here).unwrap_or_default());
+        }
+        Ok(text(&members::merged(all, limit)))
+    })
+    .await
 }
 
 async fn start(api: &Api, caller: &Caller, head: &Parts, parameters: &Parameters, body: Vec<u8>) -> Answer {
     let operations = &api.operations;
     if let Some(target) = parameters.get("target")
         && !caller.is_forwarded
-        && operations.read(|registry| registry.location().to_owned()).await? != target
+        && operations.location() != target
     {
         let path = head.uri.path_and_query().map_or("", PathAndQuery::as_str);
         return api.members.start(api.members.named(target)?, caller, path, body).await;
@@ -312,13 +305,9 @@ async fn acknowledge(operations: &Operations, id: OperationId) -> Answer {
     Ok(sync("{}"))
 }
 
-async fn show(operations: &Operations, id: OperationId, parameters: &Parameters) -> Answer {
+fn show(operations: &Operations, id: OperationId, parameters: &Parameters) -> Answer {
     let children = if parameters.recursion() > 0 { Children::Whole } else { Children::Counted };
-    let shown = operations.read(move |registry| {
-        let operation = registry.get(id)?;
-        Ok::<_, Problem>(text(&registry.render(operation, children)))
-    });
-    Ok(sync(&shown.await??))
+    Ok(sync(&operations.show(id, children)?))
 }
 
 async fn cancel(operations: &Operations, id: OperationId, caller: &Caller, body: &[u8]) -> Answer {
@@ -353,8 +342,16 @@ async fn listen(operations: &Operations, head: &mut Parts, parameters: &Paramete
     let wanted = events::Wanted::parse(parameters)?;
     let upgrade = upgrade(head).await?;
     // Before the answer: what the client does next is heard.
-    let frames = operations.listen();
-    Ok(upgrade.on_upgrade(move |socket| events::send(socket, frames, wanted)))
+    let missed = match wanted.since {
+        None => (Vec::new(), operations.listen()),
+        Some(number) => operations.listen_since(number).await?.ok_or_else(|| {
+            Problem::new(
+                410,
+                "Events since then have been forgotten: look at the operations, and listen anew",
+            )
+        })?,
+    };
+    Ok(upgrade.on_upgrade(move |socket| events::send(socket, missed, wanted)))
 }
 
 async fn connect(

@@ -11,9 +11,10 @@ use super::{Place, ServiceError, file_error, put, wait_until};
 /// From how many bytes on the log begins anew.
 const LOG_BYTES_MAX: u64 = 1024 * 1024;
 
-/// Starts it, or starts it anew where the program is another one.
+/// Starts it, or starts it anew where the program or its arguments are others.
 pub(super) fn install(place: &Place, is_new: bool) -> Result<(), ServiceError> {
-    if is_new {
+    let wanted = arguments(place);
+    if is_new || running(place).is_some_and(|(_, command)| !command.ends_with(&wanted)) {
         stop(place)?;
     }
     start(place)
@@ -36,7 +37,7 @@ pub(super) fn start(place: &Place) -> Result<(), ServiceError> {
     // Nothing of the hook: neither its streams, which Juju waits for, nor its variables.
     #[expect(clippy::disallowed_methods, reason = "the daemon itself, where nobody else starts it")]
     let mut command = Command::new(&program);
-    command.args(place.arguments()).arg("--own-session").current_dir(&place.folder);
+    command.args(arguments(place)).current_dir(&place.folder);
     command.env_clear().envs(place.environment());
     command.stdin(Stdio::null()).stdout(log()?).stderr(log()?);
     let child = command.spawn().map_err(file_error(&program))?;
@@ -59,13 +60,21 @@ pub(super) fn stop(place: &Place) -> Result<(), ServiceError> {
     pid(place).map_or(Ok(()), |pid| Err(ServiceError::Endless { pid: pid.as_raw_nonzero().get() }))
 }
 
+fn arguments(place: &Place) -> Vec<String> {
+    place.arguments().into_iter().chain(["--own-session".to_owned()]).collect()
+}
+
 /// The process, if it runs.
 fn pid(place: &Place) -> Option<Pid> {
+    running(place).map(|(pid, _)| pid)
+}
+
+/// The process with its command line, if it runs.
+fn running(place: &Place) -> Option<(Pid, Vec<String>)> {
     let number = std::fs::read_to_string(place.folder.join("pid")).ok()?;
     let pid = Pid::from_raw(number.trim().parse().ok()?)?;
     // A number that was given to another program since; one that has ended has no command line.
-    let command = std::fs::read(format!("/proc/{number}/cmdline")).ok()?;
-    let socket = place.socket();
-    let is_it = command.split(|byte| *byte == 0).any(|part| part == socket.as_os_str().as_encoded_bytes());
-    is_it.then_some(pid)
+    let command = std::fs::read_to_string(format!("/proc/{number}/cmdline")).ok()?;
+    let command: Vec<String> = command.split_terminator('\0').map(str::to_owned).collect();
+    command.contains(&place.socket().to_string_lossy().into_owned()).then_some((pid, command))
 }

@@ -22,11 +22,20 @@ const GATHER: WaiterKey = WaiterKey::new("gather");
 pub(crate) fn app() -> App {
     App::new(metadata())
         .daemon()
+        .handler(join, on(HookEvent::Install).or_on(HookEvent::ConfigChanged))
         .handler(check_in, on(HookEvent::Start))
         .handler(gather, when(IS_LEADER).and_not(GATHER.done()))
         .handler(wait, when(GATHER.waiting()))
         .handler(go, when(GATHER.success()))
         .handler(give_up, when(GATHER.timeout()))
+}
+
+fn join(hook: &mut Hook) -> Result<(), HandlerError> {
+    let config: Config = hook.config()?;
+    if !config.etcd.is_empty() {
+        hook.daemon_options(["--etcd", &config.etcd]);
+    }
+    Ok(())
 }
 
 fn check_in(hook: &mut Hook) -> Result<(), HandlerError> {

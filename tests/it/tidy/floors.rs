@@ -12,7 +12,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("charms-reactive-core", &[]),
     ("charms-reactive-macros", &[]),
     ("charms-reactive-hookcmd", &["charms-reactive-core"]),
-    ("charms-reactive-client", &[]),
+    ("charms-reactive-client", &["charms-reactive-core"]),
     ("charms-reactive-waiters", &["charms-reactive-core"]),
     ("charms-reactive-operations", &["charms-reactive-core"]),
     (
@@ -25,6 +25,7 @@ const FLOORS: &[(&str, &[&str])] = &[
         ],
     ),
     ("charms-reactive-import", &["charms-reactive-core", "charms-reactive-runtime"]),
+    ("charms-reactive-remote", &["charms-reactive-client", "charms-reactive-core"]),
     ("charms-reactive-sim", &["charms-reactive-core", "charms-reactive-hookcmd"]),
     (
         "charms-reactive",
@@ -50,7 +51,16 @@ const FLOORS: &[(&str, &[&str])] = &[
             "charms-reactive-waiters",
         ],
     ),
-    ("charms-reactive-cli", &["charms-reactive-core", "charms-reactive-hookcmd", "charms-reactive-sim"]),
+    (
+        "charms-reactive-cli",
+        &[
+            "charms-reactive-client",
+            "charms-reactive-core",
+            "charms-reactive-hookcmd",
+            "charms-reactive-remote",
+            "charms-reactive-sim",
+        ],
+    ),
     // A charm of the tests with SQLite, apart from those without.
     ("charms-reactive-tests-import", &["charms-reactive", "charms-reactive-import"]),
     // The roof: sees all, seen by none.

@@ -265,8 +265,9 @@ impl Pebble {
                     request.extend_from_slice(&bytes[..count]);
                     let text = String::from_utf8_lossy(&request).into_owned();
                     let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
-                    let length = head.split("content-length: ").nth(1).and_then(|rest| rest.lines().next());
-                    if Some(body.len()) == length.and_then(|length| length.parse().ok()) {
+                    let length = head.lines().find_map(|line| line.strip_prefix("Content-Length: "));
+                    // A request without a body need not say so.
+                    if Ok(body.len()) == length.unwrap_or("0").parse() {
                         break (head.to_owned(), body.to_owned());
                     }
                 };

@@ -1,49 +1,46 @@
-//! LXD's own clients, unchanged, against `charmd` over a unix socket: `lxc`, and pylxd.
+//! LXD's own clients, unchanged, against `charmd` over a unix socket: `lxc`, pylxd, and `incus`; and LXD itself
+//! beside it.
 //!
-//! Needs `lxc` (`tests/setup/debian.sh`) and pylxd in `.venv` (`tests/setup/python.sh`).
+//! Needs `lxc` and LXD (`tests/setup/debian.sh`, and root), pylxd in `.venv` (`tests/setup/python.sh`), and Incus
+//! (`tests/setup/incus.sh`).
 
 #![expect(clippy::disallowed_methods, reason = "starts the server and the clients")]
 
+#[expect(dead_code, reason = "shared with other tests")]
+#[path = "../it/charmd.rs"]
+mod charmd;
+#[expect(dead_code, reason = "shared with other tests")]
+#[path = "../it/operations/client.rs"]
+mod client;
+mod compared;
+mod incus;
+#[expect(dead_code, reason = "shared with the bench")]
+#[path = "../../../../tests/support/lxd.rs"]
+mod lxd;
 mod remote;
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use client::Client;
+
 /// A running `charmd`; killed when dropped.
 struct Charmd {
-    child: Child,
+    client: Client,
     folder: tempfile::TempDir,
 }
 
 impl Charmd {
     fn start() -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let mut child = Command::new(env!("CARGO_BIN_EXE_charmd"))
-            .arg("serve")
-            .arg("--data")
-            .arg(folder.path().join("data"))
-            .arg("--socket")
-            .arg(folder.path().join("socket"))
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("charmd starts");
-        let stderr = child.stderr.take().expect("piped");
-        let mut lines = BufReader::new(stderr).lines();
-        lines
-            .by_ref()
-            .map_while(Result::ok)
-            .find(|line| line.starts_with("info: listening on "))
-            .expect("charmd says where it listens");
-        // What it says later must not fill the pipe.
-        std::thread::spawn(move || lines.for_each(drop));
-        Self { child, folder }
+        let (folder, client) = Client::start();
+        Self { client, folder }
     }
 
     fn socket(&self) -> PathBuf {
-        self.folder.path().join("socket")
+        self.client.socket()
     }
 
     /// `lxc`, with a configuration of its own.
@@ -108,13 +105,6 @@ impl Charmd {
             .output()
             .expect("Python runs");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    }
-}
-
-impl Drop for Charmd {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 

@@ -108,6 +108,10 @@ fn lxc_is_told_why_it_is_not_trusted() {
     assert_eq!(remote.fail("bob", &["remote", "add", "unit", &token]), used);
     let add = ["remote", "add", "unit", &remote.address, "--accept-certificate", "--password", "guess"];
     assert_eq!(remote.fail("bob", &add), "Error: The trust token is not known");
+    let withdrawn = remote.token("carl");
+    remote.print("operator", &["config", "trust", "revoke-token", "carl"]);
+    let expected = "Error: Failed to create certificate: The trust token is no longer good: it was withdrawn";
+    assert_eq!(remote.fail("carl", &["remote", "add", "unit", &withdrawn]), expected);
     // Who is thrown out is out at once.
     let trusted = remote.print("ann", &["config", "trust", "list", "unit:", "-f", "csv"]);
     let fingerprint = trusted.split(',').nth(3).unwrap_or_else(|| panic!("no client: {trusted}"));

@@ -40,10 +40,7 @@ impl Client {
     /// Head and body of the answer.
     #[track_caller]
     pub(crate) fn ask(&self, method: &str, path: &str, body: &str) -> (String, Value) {
-        let mut stream = self.send(method, path, body);
-        let head = read_head(&mut stream);
-        let rest = read_rest(stream);
-        let text = if head.contains("transfer-encoding: chunked") { unchunked(&rest) } else { rest };
+        let (head, text) = ask(&self.server.socket, method, path, body);
         (head, serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}")))
     }
 
@@ -76,15 +73,36 @@ impl Client {
 }
 
 /// Sends a request on a connection of its own.
-pub(crate) fn send(socket: &Path, method: &str, path: &str, body: &str) -> std::io::Result<UnixStream> {
+pub(crate) fn send(
+    socket: &Path,
+    method: &str,
+    path: &str,
+    body: impl AsRef<[u8]>,
+) -> std::io::Result<UnixStream> {
+    let body = body.as_ref();
     let mut stream = UnixStream::connect(socket)?;
     stream.set_read_timeout(Some(Duration::from_secs(30)))?;
     let length = body.len();
-    write!(
-        stream,
-        "{method} {path} HTTP/1.1\r\nhost: localhost:None\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
-    )?;
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nhost: localhost:None\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n"
+    );
+    // At once: a server may answer, and close, before it has heard everything.
+    stream.write_all(&[head.as_bytes(), body].concat())?;
     Ok(stream)
+}
+
+/// Head and body of the answer to a request.
+#[track_caller]
+pub(crate) fn ask(socket: &Path, method: &str, path: &str, body: impl AsRef<[u8]>) -> (String, String) {
+    let mut stream = send(socket, method, path, body).expect("sent");
+    let head = read_head(&mut stream);
+    let rest = read_rest(stream);
+    let text = if head.to_ascii_lowercase().contains("transfer-encoding: chunked") {
+        unchunked(&rest)
+    } else {
+        rest
+    };
+    (head, text)
 }
 
 /// The id in an answer that has an operation.

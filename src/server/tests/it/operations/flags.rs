@@ -1,6 +1,9 @@
 //! What can be chosen when the program is started, and what it tells of itself.
 
+use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
@@ -99,4 +102,31 @@ fn requests_come_out_when_what_they_started_has_ended() {
         "charmd_operations_ended_total{kind=\"demo\",status=\"failure\"} 2",
         "charmd_operations{kind=\"demo\",status=\"failure\"} 2",
     ]);
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "starts the server in its own way")]
+fn more_clients_are_served_than_files_may_be_open_at_first() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let socket = folder.path().join("charmd.socket");
+    let child = Command::new("sh")
+        .args(["-c", "ulimit -Sn 64; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_charmd"), "serve", "--socket"])
+        .arg(&socket)
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("charmd starts");
+    let client = Client { server: Charmd { child, socket } };
+    let begin = Instant::now();
+    while UnixStream::connect(client.socket()).is_err() {
+        assert!(begin.elapsed() < Duration::from_secs(20), "charmd does not listen");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let id = client.start_demo(&json!({"duration": 60}));
+    let path = format!("/1.0/operations/{id}/wait");
+    let waits: Vec<UnixStream> = (0..200).map(|_| client.send("GET", &path, "")).collect();
+    client.delete(&format!("/1.0/operations/{id}"), "");
+    for mut wait in waits {
+        assert!(read_head(&mut wait).starts_with("HTTP/1.1 200 "));
+        assert!(read_rest(wait).contains("\"status\":\"Cancelled\""));
+    }
 }

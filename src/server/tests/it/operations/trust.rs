@@ -41,10 +41,10 @@ impl Tls {
         let begin = Instant::now();
         let address = loop {
             let text = std::fs::read_to_string(&log).expect("a log");
-            if let Some((_, rest)) = text[before..].split_once("operations are at https://") {
-                if let Some((address, _)) = rest.split_once('\n') {
-                    break address.to_owned();
-                }
+            if let Some((_, rest)) = text[before..].split_once("operations are at https://")
+                && let Some((address, _)) = rest.split_once('\n')
+            {
+                break address.to_owned();
             }
             assert!(begin.elapsed() < Duration::from_secs(20), "{text}");
         };
