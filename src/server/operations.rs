@@ -15,6 +15,7 @@ pub(crate) mod answer;
 pub(crate) mod body;
 mod caller;
 mod certificates;
+mod child;
 mod debug;
 mod demo;
 mod desk;
@@ -29,8 +30,9 @@ mod store;
 mod trust;
 mod view;
 
+pub use child::{CharmWork, Command, Place, RESULT_BYTES_MAX, TERMINATE_AFTER, end_leftovers};
 pub use demo::Demo;
-pub use desk::{Operations, Settings, Turn, Unavailable, Waiting};
+pub use desk::{Announce, Operations, Settings, Turn, Unavailable, Waiting};
 pub use kind::{Connection, Kind, Kinds, Work};
 pub use members::{Member, Members};
 pub use peer::Peer;

@@ -2,6 +2,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "measures waits")]
 
+mod child;
 pub(crate) mod client;
 mod desk;
 mod events;
