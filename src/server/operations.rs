@@ -14,6 +14,7 @@
 mod answer;
 mod body;
 mod demo;
+mod describe;
 mod desk;
 mod events;
 mod kind;
@@ -24,6 +25,7 @@ mod store;
 mod view;
 
 pub use demo::Demo;
+pub use describe::openapi;
 pub use desk::{Operations, Settings, Turn, Unavailable, Waiting};
 pub use kind::{Connection, Kind, Kinds, Work};
 pub use peer::Peer;

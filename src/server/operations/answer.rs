@@ -25,6 +25,12 @@ impl Problem {
         Self { code, text: text.into(), metadata: Value::Null }
     }
 
+    /// Whether the client can do something about it.
+    #[cfg(test)]
+    pub(super) fn is_of_client(&self) -> bool {
+        (400..500).contains(&self.code)
+    }
+
     /// Nothing is there.
     pub(super) fn not_found() -> Self {
         Self::new(404, "Not Found")
@@ -67,6 +73,11 @@ pub(super) fn sync_text(metadata: &str) -> String {
 /// It is done.
 pub(super) fn sync(metadata: &str) -> Response<Body> {
     respond(200, sync_text(metadata))
+}
+
+/// It is done, and the answer is for programs that know no envelopes.
+pub(super) fn bare(value: &Value) -> Response<Body> {
+    respond(200, format!("{value:#}\n"))
 }
 
 /// It is done when this is known; head and status are sent now, so that clients see that they are heard.

@@ -14,12 +14,12 @@ use charms_reactive_core::operation::OperationId;
 use charms_reactive_operations::{Children, Created, Filter, Query};
 use serde_json::json;
 
-use super::answer::{Answer, Problem, failed, started, sync, sync_later};
+use super::answer::{Answer, Problem, bare, failed, started, sync, sync_later};
 use super::desk::Operations;
 use super::kind::Connection;
 use super::peer::Peer;
 use super::query::{Parameters, decode};
-use super::{body, events};
+use super::{body, describe, events};
 
 /// How long a request to cancel waits for the end.
 const CANCEL_WAIT: Duration = Duration::from_secs(1);
@@ -76,6 +76,7 @@ async fn answer(operations: &Operations, head: &mut Parts, body: Body) -> Answer
     match (head.method.as_str(), segments.as_slice()) {
         ("GET", []) => Ok(sync("[\"/1.0\"]")),
         ("GET", ["1.0"]) => Ok(server(&peer, operations)),
+        ("GET", ["1.0", "openapi.json"]) => Ok(bare(&describe::openapi())),
         ("GET", ["1.0", "operations"]) => list(operations, &parameters),
         ("POST", ["1.0", "operations"]) => start(operations, &parameters, &peer, &body).await,
         ("GET", ["1.0", "operations", id]) => show(operations, parse(id)?, &parameters),
@@ -85,7 +86,7 @@ async fn answer(operations: &Operations, head: &mut Parts, body: Body) -> Answer
             _,
             []
             | ["1.0"]
-            | ["1.0", "events" | "operations"]
+            | ["1.0", "events" | "openapi.json" | "operations"]
             | ["1.0", "operations", _]
             | ["1.0", "operations", _, "wait" | "websocket"],
         ) => Err(Problem::not_implemented()),
