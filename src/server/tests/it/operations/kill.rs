@@ -84,16 +84,13 @@ fn write(socket: &Path, told: &mut Told) {
 /// Looks at everything, again and again.
 fn look(socket: &Path, told: &mut Told) {
     while let Some(list) = answer(socket, "GET", "/1.0/operations?recursion=1", "") {
-        for operation in
-            list["metadata"].as_object().expect("a map").values().flat_map(|list| list.as_array())
-        {
-            for operation in operation {
-                let id = operation["id"].as_str().expect("an id").to_owned();
-                if operation["status_code"].as_u64() >= Some(200) {
-                    told.over.insert(id.clone(), operation.clone());
-                }
-                told.seen.insert(id);
+        let lists = list["metadata"].as_object().expect("a map").values();
+        for operation in lists.flat_map(|list| list.as_array().expect("a list")) {
+            let id = operation["id"].as_str().expect("an id").to_owned();
+            if operation["status_code"].as_u64() >= Some(200) {
+                told.over.insert(id.clone(), operation.clone());
             }
+            told.seen.insert(id);
         }
     }
 }
