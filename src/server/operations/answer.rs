@@ -62,17 +62,25 @@ impl From<Unavailable> for Problem {
 /// What a request comes to.
 pub(super) type Answer = Result<Response<Body>, Problem>;
 
-/// The envelope of an answer whose metadata is this JSON.
+/// The envelope of an answer, with metadata written into it as JSON.
 ///
 /// The keys `error`, `error_code` and `operation` are left out: Hyperkit would take an empty `error` for the
 /// text of an operation that failed.
-pub(super) fn sync_text(metadata: &str) -> String {
-    format!("{{\"type\":\"sync\",\"status\":\"Success\",\"status_code\":200,\"metadata\":{metadata}}}\n")
+fn sync_text(write: impl FnOnce(&mut String)) -> String {
+    let mut text = "{\"type\":\"sync\",\"status\":\"Success\",\"status_code\":200,\"metadata\":".to_owned();
+    write(&mut text);
+    text.push_str("}\n");
+    text
 }
 
 /// It is done.
 pub(super) fn sync(metadata: &str) -> Response<Body> {
-    respond(200, sync_text(metadata))
+    sync_written(|text| text.push_str(metadata))
+}
+
+/// It is done, with metadata that is written where it is sent from.
+pub(super) fn sync_written(write: impl FnOnce(&mut String)) -> Response<Body> {
+    respond(200, sync_text(write))
 }
 
 /// It is done, and the answer is for programs that know no envelopes.
@@ -82,7 +90,10 @@ pub(super) fn bare(value: &Value) -> Response<Body> {
 
 /// It is done when this is known; head and status are sent now, so that clients see that they are heard.
 pub(super) fn sync_later(metadata: impl Future<Output = String> + Send + 'static) -> Response<Body> {
-    let text = async move { sync_text(&metadata.await) };
+    let text = async move {
+        let metadata = metadata.await;
+        sync_text(|text| text.push_str(&metadata))
+    };
     respond(200, Body::new(Later { text: Some(Box::pin(text)) }))
 }
 

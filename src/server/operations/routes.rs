@@ -14,7 +14,7 @@ use charms_reactive_core::operation::OperationId;
 use charms_reactive_operations::{Children, Created, Filter, Query};
 use serde_json::json;
 
-use super::answer::{Answer, Problem, bare, failed, started, sync, sync_later};
+use super::answer::{Answer, Problem, bare, failed, started, sync, sync_later, sync_written};
 use super::desk::Operations;
 use super::kind::Connection;
 use super::peer::Peer;
@@ -135,7 +135,7 @@ fn list(operations: &Operations, parameters: &Parameters) -> Answer {
         1 => Some(Children::Counted),
         _ => Some(Children::Whole),
     };
-    Ok(sync(&operations.list(&query, children)))
+    Ok(sync_written(|text| operations.list(&query, children, text)))
 }
 
 async fn start(operations: &Operations, parameters: &Parameters, peer: &Peer, body: &[u8]) -> Answer {

@@ -155,18 +155,16 @@ fn who_looks_does_not_wait_for_the_disk_and_sees_what_is_on_it() {
         assert_eq!(before[&id].status(), Status::Running, "what was looked at stays as it was");
         drop(word);
         assert_eq!(end(&operations, id).await["status"], "Cancelled");
-        let query = Query::default();
-        let (list, expected) = (
-            operations.list(&query, Some(Children::Whole)),
-            operations.read(|registry| {
-                let mut lists = BTreeMap::<&str, Vec<Value>>::new();
-                for operation in registry.list(&Query::default()) {
-                    let rendered = json!(registry.render(operation, Children::Whole));
-                    lists.entry(operation.status().key()).or_default().push(rendered);
-                }
-                json!(lists)
-            }),
-        );
+        let mut list = String::new();
+        operations.list(&Query::default(), Some(Children::Whole), &mut list);
+        let expected = operations.read(|registry| {
+            let mut lists = BTreeMap::<&str, Vec<Value>>::new();
+            for operation in registry.list(&Query::default()) {
+                let rendered = json!(registry.render(operation, Children::Whole));
+                lists.entry(operation.status().key()).or_default().push(rendered);
+            }
+            json!(lists)
+        });
         assert_eq!(serde_json::from_str::<Value>(&list).expect("JSON"), expected.await.expect("a desk"));
     });
 }
