@@ -30,14 +30,16 @@ mod routes;
 mod store;
 mod trust;
 mod view;
+mod waiting;
 
 pub use child::{CharmWork, Command, Place, RESULT_BYTES_MAX, TERMINATE_AFTER, end_leftovers};
 pub use demo::Demo;
 pub use describe::openapi;
-pub use desk::{Announce, Operations, Settings, Turn, Unavailable, Waiting};
+pub use desk::{Announce, Operations, Settings, Turn, Unavailable};
 pub use kind::{Connection, Kind, Kinds, Work};
 pub use members::{Member, Members};
 pub use peer::Peer;
 pub use routes::{Api, router};
 pub use store::{Kept, Memory, Sqlite, Store, StoreError};
 pub use trust::{Own, Trust, TrustError, Trusted};
+pub use waiting::Waiting;

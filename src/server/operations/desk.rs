@@ -23,6 +23,7 @@ use super::kind::{Connection, Kinds, Work};
 use super::metrics::Metrics;
 use super::store::{Store, StoreError};
 use super::view::View;
+use super::waiting::Waiting;
 use crate::certificate::hex;
 
 /// How many turns are written in one transaction at most.
@@ -145,36 +146,6 @@ pub struct Operations {
     metrics: Metrics,
     view: Arc<View>,
     location: Arc<str>,
-}
-
-/// Somebody who waits for the end of an operation.
-#[derive(Debug)]
-pub struct Waiting {
-    id: OperationId,
-    wait: WaitId,
-    over: oneshot::Receiver<String>,
-    operations: Operations,
-}
-
-impl Waiting {
-    /// The operation at its end, or as it is after `limit`; as JSON.
-    pub async fn end(mut self, limit: Option<Duration>) -> String {
-        let over = match limit {
-            None => (&mut self.over).await.ok(),
-            Some(limit) => tokio::time::timeout(limit, &mut self.over).await.ok().and_then(Result::ok),
-        };
-        if let Some(over) = over {
-            return over;
-        }
-        self.operations.show(self.id, Children::Counted).unwrap_or_else(|_| "null".to_owned())
-    }
-}
-
-impl Drop for Waiting {
-    fn drop(&mut self) {
-        let wait = self.wait;
-        self.operations.post(move |turn| turn.registry.end_wait(wait));
-    }
 }
 
 impl Operations {
