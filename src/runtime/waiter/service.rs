@@ -143,7 +143,7 @@ impl<'a> Service<'a> {
             match self.carry_out(deed) {
                 Ok(answer) if answer.status < 500 => {
                     let is_done =
-                        matches!((deed, answer.status), (_, 200) | (Deed::Declare { .. }, 409) | (_, 404));
+                        matches!((deed, answer.status), (_, 200 | 404) | (Deed::Declare { .. }, 409));
                     if !is_done {
                         let why = &answer.body["error"]["message"];
                         log::error!("the service of waiters refuses {deed:?}: {} {why}", answer.status);
