@@ -18,6 +18,7 @@ mod certificates;
 mod child;
 mod debug;
 mod demo;
+mod describe;
 mod desk;
 mod events;
 mod kind;
@@ -32,6 +33,7 @@ mod view;
 
 pub use child::{CharmWork, Command, Place, RESULT_BYTES_MAX, TERMINATE_AFTER, end_leftovers};
 pub use demo::Demo;
+pub use describe::openapi;
 pub use desk::{Announce, Operations, Settings, Turn, Unavailable, Waiting};
 pub use kind::{Connection, Kind, Kinds, Work};
 pub use members::{Member, Members};

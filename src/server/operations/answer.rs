@@ -28,6 +28,12 @@ impl Problem {
         Self { code, text: text.into(), metadata: Value::Null }
     }
 
+    /// Whether the client can do something about it.
+    #[cfg(test)]
+    pub(super) fn is_of_client(&self) -> bool {
+        (400..500).contains(&self.code)
+    }
+
     /// Nothing is there.
     pub(crate) fn not_found() -> Self {
         Self::new(404, "Not Found")
@@ -59,17 +65,26 @@ impl From<Unavailable> for Problem {
 /// What a request comes to.
 pub(crate) type Answer = Result<Response<Body>, Problem>;
 
-/// The envelope of an answer whose metadata is this JSON.
+/// The envelope of an answer, with metadata written into it as JSON.
 ///
 /// The keys `error`, `error_code` and `operation` are left out: Hyperkit would take an empty `error` for the
 /// text of an operation that failed.
 pub(crate) fn sync_text(metadata: &str) -> String {
-    format!("{{\"type\":\"sync\",\"status\":\"Success\",\"status_code\":200,\"metadata\":{metadata}}}\n")
+    format!("{BEGIN}{metadata}{END}")
 }
+
+/// What is around the metadata.
+const BEGIN: &str = "{\"type\":\"sync\",\"status\":\"Success\",\"status_code\":200,\"metadata\":";
+const END: &str = "}\n";
 
 /// It is done.
 pub(crate) fn sync(metadata: &str) -> Response<Body> {
     respond(200, sync_text(metadata))
+}
+
+/// It is done, and the answer is for programs that know no envelopes.
+pub(super) fn bare(value: &Value) -> Response<Body> {
+    respond(200, format!("{value:#}\n"))
 }
 
 /// How long lists are in all that are being sent, in KiB; further ones wait until others have been read.
@@ -79,13 +94,14 @@ static SENT_KIB: LazyLock<Arc<Semaphore>> =
 /// How long the last list was: the next is about as long.
 static LAST_KIB: AtomicU32 = AtomicU32::new(1);
 
-/// A list that is made when there is room for it, so that clients who do not read do not fill the memory.
+/// A list that is made when there is room for it, so that clients who do not read do not fill the memory: written
+/// behind what it is given.
 pub(super) async fn sync_when_there_is_room(
-    metadata: impl AsyncFnOnce() -> Result<String, Problem>,
+    write: impl AsyncFnOnce(String) -> Result<String, Problem>,
 ) -> Answer {
     let kib = LAST_KIB.load(Ordering::Relaxed).clamp(1, SENT_KIB_MAX);
     let room = Arc::clone(&SENT_KIB).acquire_many_owned(kib).await;
-    let text = sync_text(&metadata().await?);
+    let text = write(BEGIN.to_owned()).await? + END;
     LAST_KIB.store(u32::try_from(text.len() / 1024).unwrap_or(u32::MAX), Ordering::Relaxed);
     let length = u64::try_from(text.len()).unwrap_or(u64::MAX);
     Ok(respond(200, Body::new(Sent { text: Some(text.into()), length, _room: room.ok() })))

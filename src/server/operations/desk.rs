@@ -281,9 +281,10 @@ impl Operations {
         self.view.get(id, children)
     }
 
-    /// Those of a list by status, as JSON: URLs, or with `children` all of each; as they were last kept.
-    pub fn list(&self, query: &Query, children: Option<Children>) -> String {
-        self.view.list(query, children)
+    /// Adds those of a list by status to a text, as JSON: URLs, or with `children` all of each; as they were last
+    /// kept.
+    pub fn list(&self, query: &Query, children: Option<Children>, text: &mut String) {
+        self.view.list(query, children, text);
     }
 
     /// All operations, children too, as they were last kept: shared, and whatever happens next changes nothing
@@ -302,6 +303,9 @@ impl Operations {
         &self,
         id: OperationId,
     ) -> Result<Result<Result<String, Waiting>, Refused>, Unavailable> {
+        if let Some(over) = self.view.over(id) {
+            return Ok(Ok(Ok(over)));
+        }
         let (reply, answer) = oneshot::channel();
         self.send(Message::Wait { id, reply, operations: self.clone() });
         let waited = answer.await.map_err(|_| Unavailable)?;

@@ -15,7 +15,7 @@ use charms_reactive_core::operation::OperationId;
 use charms_reactive_operations::{Children, Created, Filter, Query};
 use serde_json::json;
 
-use super::answer::{Answer, Problem, failed, started, sync, sync_later, sync_when_there_is_room};
+use super::answer::{Answer, Problem, bare, failed, started, sync, sync_later, sync_when_there_is_room};
 use super::caller::Caller;
 use super::desk::{Operations, json as text};
 use super::kind::Connection;
@@ -23,7 +23,7 @@ use super::members::{Member, Members};
 use super::peer::Peer;
 use super::query::{Parameters, decode};
 use super::trust::Trust;
-use super::{body, certificates, debug, events, members, trust};
+use super::{body, certificates, debug, describe, events, members, trust};
 use crate::listen::BODY_BYTES_MAX;
 
 /// How long a request to cancel waits for the end.
@@ -124,6 +124,7 @@ async fn answer(api: &Api, head: &mut Parts, body: Body) -> Answer {
     match request {
         ("GET", []) => Ok(sync("[\"/1.0\"]")),
         ("GET", ["1.0"]) => Ok(server(api, &caller)),
+        ("GET", ["1.0", "openapi.json"]) => Ok(bare(&describe::openapi())),
         ("GET", ["1.0", "metrics"]) => metrics(operations).await,
         ("GET", ["1.0", "projects"]) => Ok(sync("[\"/1.0/projects/default\"]")),
         ("GET", ["1.0", "certificates"]) => certificates::list(api, &parameters),
@@ -141,7 +142,10 @@ async fn answer(api: &Api, head: &mut Parts, body: Body) -> Answer {
             _,
             []
             | ["1.0"]
-            | ["1.0", "certificates" | "events" | "metrics" | "operations" | "outbox" | "projects"]
+            | [
+                "1.0",
+                "certificates" | "events" | "metrics" | "openapi.json" | "operations" | "outbox" | "projects",
+            ]
             | ["1.0", "certificates" | "operations" | "outbox", _]
             | ["1.0", "operations", _, "wait" | "websocket"],
         ) => Err(Problem::not_implemented()),
@@ -251,18 +255,20 @@ async fn list(api: &Api, caller: &Caller, head: &Parts, parameters: &Parameters)
         1 => Some(Children::Counted),
         _ => Some(Children::Whole),
     };
-    sync_when_there_is_room(async || {
-        let here = api.operations.list(&query, children);
+    sync_when_there_is_room(async |mut answer| {
         let target = parameters.get("target");
         if api.members.is_empty() || caller.is_forwarded || target == Some(api.operations.location()) {
-            return Ok(here);
+            api.operations.list(&query, children, &mut answer);
+            return Ok(answer);
         }
         let path = head.uri.path_and_query().map_or("", PathAndQuery::as_str);
         let mut all = api.members.lists(caller, path, target).await?;
         if target.is_none() {
+            let mut here = String::new();
+            api.operations.list(&query, children, &mut here);
             all.push(serde_json::from_str(&here).unwrap_or_default());
         }
-        Ok(text(&members::merged(all, limit)))
+        Ok(answer + &text(&members::merged(all, limit)))
     })
     .await
 }

@@ -51,24 +51,39 @@ impl View {
         Ok(text)
     }
 
-    /// Those of a list by status, as JSON: URLs, or with `children` all of each.
-    pub(super) fn list(&self, query: &Query, children: Option<Children>) -> String {
+    /// An operation that is over, as JSON; None where it is not, or there is none.
+    pub(super) fn over(&self, id: OperationId) -> Option<String> {
         let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let mut lists = BTreeMap::<&str, String>::new();
+        all.get(&id).filter(|shown| shown.operation.is_finished()).map(|shown| shown.text.clone())
+    }
+
+    /// Adds those of a list by status to a text, as JSON: URLs, or with `children` all of each.
+    pub(super) fn list(&self, query: &Query, children: Option<Children>, text: &mut String) {
+        let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let mut lists = BTreeMap::<&str, Vec<&Shown>>::new();
+        let mut length = 0;
         for shown in query.list(&all, |shown| &shown.operation) {
-            let list = lists.entry(shown.operation.status().key()).or_default();
-            list.push(if list.is_empty() { '[' } else { ',' });
-            match children {
-                None => {
-                    list.push('"');
-                    list.push_str(&shown.url);
-                    list.push('"');
-                }
-                Some(children) => push(list, shown, children, &all),
-            }
+            lists.entry(shown.operation.status().key()).or_default().push(shown);
+            length += children.map_or(shown.url.len() + 3, |_| shown.text.len() + 1);
         }
-        let lists: Vec<String> = lists.into_iter().map(|(key, list)| format!("\"{key}\":{list}]")).collect();
-        format!("{{{}}}", lists.join(","))
+        // Lists are long: they are written once, where they are sent from.
+        text.reserve(length + 128);
+        text.push('{');
+        for (number, (key, list)) in lists.into_iter().enumerate() {
+            let comma = if number == 0 { "" } else { "," };
+            text.extend([comma, "\"", key, "\":["]);
+            for (number, shown) in list.into_iter().enumerate() {
+                if number > 0 {
+                    text.push(',');
+                }
+                match children {
+                    None => text.extend(["\"", &shown.url, "\""]),
+                    Some(children) => push(text, shown, children, &all),
+                }
+            }
+            text.push(']');
+        }
+        text.push('}');
     }
 
     /// All operations, children too, shared as they were last kept.

@@ -4,6 +4,7 @@
 
 mod child;
 pub(crate) mod client;
+mod described;
 mod desk;
 mod events;
 mod flags;
