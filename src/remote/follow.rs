@@ -15,6 +15,9 @@ const LOOK: Duration = Duration::from_secs(15);
 /// How often an operation is looked at where there are no events.
 const ASK: Duration = Duration::from_secs(1);
 
+/// How often a server that has gone is looked for.
+const RETURNS: u32 = 60;
+
 /// Waits until an operation is over, for ever or for this time; `each` is shown every change that is told.
 ///
 /// Where the server tells no events, or stops to, it is asked instead: nothing is lost but some changes on
@@ -36,6 +39,8 @@ pub fn follow(
     if let Some(mut events) = listen(client)? {
         let mut operation = client.operation(id)?;
         is_known = true;
+        // The caller may have said its path.
+        let followed = operation.id.clone();
         loop {
             if operation.is_final() {
                 return operation.or_error();
@@ -44,7 +49,7 @@ pub fn follow(
             if let (Some(limit), Some(Duration::ZERO)) = (limit, left()) {
                 return Err(ClientError::TimedOut { operation: Box::new(operation), limit });
             }
-            match next(&mut events, &operation.id.clone(), left().map_or(LOOK, |left| left.min(LOOK))) {
+            match next(&mut events, &followed, left().map_or(LOOK, |left| left.min(LOOK))) {
                 Ok(Some(changed)) => operation = changed,
                 Ok(None) => match client.operation(id) {
                     Ok(found) => operation = found,
@@ -112,9 +117,6 @@ fn no_events(error: &ClientError) -> bool {
         _ => false,
     }
 }
-
-/// How often a server that has gone is looked for.
-const RETURNS: u32 = 60;
 
 /// Shows every operation that is not over, and then every change of any, until `each` says that it is enough.
 ///

@@ -110,13 +110,14 @@ pub(super) fn progress(operation: &Operation) -> String {
     }
 }
 
-/// `[=======>            ]`; empty where nobody knows how far it is.
+/// `[=======>            ]  40%`; empty where nobody knows how far it is.
 fn bar(operation: &Operation) -> String {
     let percent = operation.progress().and_then(|progress| progress.percent);
     let done = percent.map_or(0, |percent| usize::from(percent) * CELLS / 100);
     let head = if (1..CELLS).contains(&done) { ">" } else { "" };
     let filled = "=".repeat(done.saturating_sub(head.len()));
-    format!("[{:<CELLS$}]", format!("{filled}{head}"))
+    let number = percent.map_or_else(String::new, |percent| format!(" {percent:>3}%"));
+    format!("[{:<CELLS$}]{number}", format!("{filled}{head}"))
 }
 
 #[cfg(test)]
@@ -134,11 +135,11 @@ mod tests {
     #[test]
     fn a_bar_is_as_long_as_the_work_that_is_done() {
         let bar = |percent: &str| bar(&operation(&json!({"progress": {"percent": percent}})));
-        assert_eq!(bar("0"), "[                    ]");
-        assert_eq!(bar("5"), "[>                   ]");
-        assert_eq!(bar("50"), "[=========>          ]");
-        assert_eq!(bar("99"), "[==================> ]");
-        assert_eq!(bar("100"), "[====================]");
+        assert_eq!(bar("0"), "[                    ]   0%");
+        assert_eq!(bar("5"), "[>                   ]   5%");
+        assert_eq!(bar("50"), "[=========>          ]  50%");
+        assert_eq!(bar("99"), "[==================> ]  99%");
+        assert_eq!(bar("100"), "[====================] 100%");
         assert_eq!(bar("1000"), "[                    ]");
     }
 

@@ -211,8 +211,9 @@ fn at_a_terminal_a_bar_shows_how_far_it_is() {
     let started = command(&service, r#"start demo --input {"duration":0.8,"steps":4}"#);
     let (status, shown) = at_terminal(started, || {});
     assert!(status.success(), "{shown}");
-    let half = shown.find("[=========>          ] Demonstration").unwrap_or_else(|| panic!("{shown:?}"));
-    let whole = shown.find("[====================] Demonstration").unwrap_or_else(|| panic!("{shown:?}"));
+    let half = shown.find("[=========>          ]  50% Demonstration").unwrap_or_else(|| panic!("{shown:?}"));
+    let whole =
+        shown.find("[====================] 100% Demonstration").unwrap_or_else(|| panic!("{shown:?}"));
     assert!(half < whole && shown[half..whole].contains("\r\x1b[1A\x1b[0J"), "{shown:?}");
     assert!(shown.trim_end().rsplit("\x1b[0J").next().unwrap().contains("Done"), "{shown:?}");
 }
