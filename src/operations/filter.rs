@@ -148,6 +148,8 @@ fn words(text: &str) -> Option<Vec<String>> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -163,6 +165,34 @@ mod tests {
         check("status eq x and", "expected `and` and a condition at `and`");
         check("kind eq \"a", "a quote is not closed");
         check("kind eq x; DROP TABLE operation", "expected `and` and a condition at `DROP`");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn no_text_makes_its_reader_panic_and_what_is_read_is_all_there(
+            pieces in prop::collection::vec(prop::sample::select(vec![
+                "id", "status", "Kind", "description", " ", "  ", "\t", "\"", "eq", "NE", "and", "x", "ü", "'; --", "\u{a0}", "\0",
+            ]), 0..24),
+        ) {
+            let text = pieces.concat();
+            match Filter::parse(&text) {
+                Ok(Filter(conditions)) => {
+                    // Written again, it is read as the same.
+                    let name = |field| FIELDS.iter().find(|(_, other)| *other == field).map_or("", |(name, _)| name);
+                    let again = conditions.iter().map(|(field, is_equal, value)| {
+                        format!("{} {} \"{value}\"", name(*field), if *is_equal { "eq" } else { "ne" })
+                    });
+                    let again = again.collect::<Vec<_>>().join(" and ");
+                    // A quote in the middle of a bare word cannot be written in quotes.
+                    if conditions.iter().all(|(_, _, value)| !value.contains('"')) {
+                        prop_assert_eq!(Filter::parse(&again), Ok(Filter(conditions)));
+                    }
+                }
+                Err(error) => prop_assert!(error.text.len() <= 320, "{error}"),
+            }
+        }
     }
 
     #[test]

@@ -17,6 +17,7 @@ mod caller;
 mod certificates;
 mod debug;
 mod demo;
+mod describe;
 mod desk;
 mod events;
 mod kind;
@@ -30,6 +31,7 @@ mod trust;
 mod view;
 
 pub use demo::Demo;
+pub use describe::openapi;
 pub use desk::{Operations, Settings, Turn, Unavailable, Waiting};
 pub use kind::{Connection, Kind, Kinds, Work};
 pub use members::{Member, Members};

@@ -28,6 +28,12 @@ impl Problem {
         Self { code, text: text.into(), metadata: Value::Null }
     }
 
+    /// Whether the client can do something about it.
+    #[cfg(test)]
+    pub(super) fn is_of_client(&self) -> bool {
+        (400..500).contains(&self.code)
+    }
+
     /// Nothing is there.
     pub(crate) fn not_found() -> Self {
         Self::new(404, "Not Found")
@@ -128,6 +134,11 @@ impl HttpBody for Sent {
 
 /// How much of a list is handed over at a time.
 const PIECE_BYTES: usize = 64 * 1024;
+
+/// It is done, and the answer is for programs that know no envelopes.
+pub(super) fn bare(value: &Value) -> Response<Body> {
+    respond(200, format!("{value:#}\n"))
+}
 
 /// It is done when this is known; head and status are sent now, so that clients see that they are heard.
 pub(crate) fn sync_later(metadata: impl Future<Output = String> + Send + 'static) -> Response<Body> {

@@ -143,6 +143,7 @@ pub(super) fn reason(body: &[u8]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use charms_reactive_core::operation::End;
+    use proptest::prelude::*;
 
     use super::super::kind::{Kind, Work};
     use super::*;
@@ -188,5 +189,44 @@ mod tests {
         }
         assert_eq!(check("demo", Value::Null), Ok(None), "it is about nothing");
         assert_eq!(check("demo", "/1.0/x".into()), Ok(Some("/1.0/x".to_owned())));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn no_body_makes_its_reader_panic(
+            pieces in prop::collection::vec(prop::sample::select(vec![
+                "{", "}", "[", "]", ":", ",", "\"kind\"", "\"demo\"", "\"input\"", "\"class\"", "\"token\"", "\"children\"",
+                "\"id\"", "null", "1", "-1e999", "\"\\ud800\"", "\u{0}", "ü", " ",
+            ]), 0..40),
+        ) {
+            let text = pieces.concat();
+            let _ = reason(text.as_bytes());
+            if let Err(problem) = draft(text.as_bytes(), &Kinds::standard(), "default") {
+                prop_assert!(problem.is_of_client(), "{problem:?}");
+            }
+        }
+
+        #[test]
+        fn a_body_of_one_wrong_value_is_refused_or_made_of_it(
+            key in prop::sample::select(vec![
+                "kind", "id", "class", "description", "input", "entity_url", "resources", "metadata", "reference",
+                "on_conflict", "may_cancel",
+            ]),
+            value in prop::sample::select(vec![
+                "null", "true", "0", "-1", "1e300", "\"\"", "\"x\"", "[]", "[1]", "{}", "{\"a\": [\"b\"]}", "{\"children\": [{}, 1]}",
+            ]),
+        ) {
+            let other = if key == "kind" { String::new() } else { "\"kind\": \"demo\", ".to_owned() };
+            let text = format!("{{{other}\"{key}\": {value}}}");
+            match draft(text.as_bytes(), &Kinds::standard(), "foo") {
+                Ok(draft) => {
+                    let projects = draft.children.iter().chain([&draft]).map(|draft| draft.project.as_deref());
+                    prop_assert!(projects.into_iter().all(|project| project == Some("foo")), "{text}");
+                }
+                Err(problem) => prop_assert!(problem.is_of_client(), "{text}: {problem:?}"),
+            }
+        }
     }
 }

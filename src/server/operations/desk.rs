@@ -284,6 +284,9 @@ impl Operations {
         &self,
         id: OperationId,
     ) -> Result<Result<Result<String, Waiting>, Refused>, Unavailable> {
+        if let Some(over) = self.view.over(id) {
+            return Ok(Ok(Ok(over)));
+        }
         let (reply, answer) = oneshot::channel();
         self.send(Message::Wait { id, reply, operations: self.clone() });
         let waited = answer.await.map_err(|_| Unavailable)?;

@@ -59,6 +59,8 @@ pub(super) fn decode(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -72,5 +74,25 @@ mod tests {
         assert_eq!(parameters.recursion(), 2);
         assert_eq!(Parameters::parse("recursion=x").recursion(), 0);
         assert_eq!(decode("%ff%c3%a9"), "\u{fffd}é");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn whatever_is_encoded_is_read_back(name in "\\PC{1,8}", value in "\\PC{1,20}") {
+            let encoded = |text: &str| {
+                text.bytes().map(|byte| format!("%{byte:02x}")).collect::<Vec<_>>().concat()
+            };
+            let query = format!("{}={}&x=y", encoded(&name), encoded(&value));
+            let parameters = Parameters::parse(&query);
+            prop_assert_eq!(parameters.get(&name), Some(value.as_str()));
+        }
+
+        #[test]
+        fn no_query_makes_its_reader_panic(query in "[%=&+;a-f0-9recusionü\u{0}]{0,60}") {
+            let parameters = Parameters::parse(&query);
+            let _ = (parameters.recursion(), parameters.is_true("a"), parameters.get(""));
+        }
     }
 }

@@ -15,7 +15,7 @@ use charms_reactive_core::operation::OperationId;
 use charms_reactive_operations::{Children, Created, Filter, Query};
 use serde_json::json;
 
-use super::answer::{Answer, Problem, failed, started, sync, sync_later, sync_when_there_is_room};
+use super::answer::{Answer, Problem, bare, failed, started, sync, sync_later, sync_when_there_is_room};
 use super::caller::Caller;
 use super::desk::{Operations, json as text};
 use super::kind::Connection;
@@ -23,7 +23,7 @@ use super::members::{Member, Members};
 use super::peer::Peer;
 use super::query::{Parameters, decode};
 use super::trust::Trust;
-use super::{body, certificates, debug, events, members, trust};
+use super::{body, certificates, debug, describe, events, members, trust};
 use crate::listen::BODY_BYTES_MAX;
 
 /// How long a request to cancel waits for the end.
@@ -125,6 +125,7 @@ async fn answer(api: &Api, head: &mut Parts, body: Body) -> Answer {
         ("GET", []) => Ok(sync("[\"/1.0\"]")),
         ("GET", ["1.0"]) => Ok(server(api, &caller)),
         ("GET", ["1.0", "metrics"]) => metrics(operations).await,
+        ("GET", ["1.0", "openapi.json"]) => Ok(bare(&describe::openapi())),
         ("GET", ["1.0", "projects"]) => Ok(sync("[\"/1.0/projects/default\"]")),
         ("GET", ["1.0", "certificates"]) => certificates::list(api, &parameters),
         ("POST", ["1.0", "certificates"]) => certificates::add(api, &caller, &body).await,
@@ -139,7 +140,7 @@ async fn answer(api: &Api, head: &mut Parts, body: Body) -> Answer {
             _,
             []
             | ["1.0"]
-            | ["1.0", "certificates" | "events" | "metrics" | "operations" | "projects"]
+            | ["1.0", "certificates" | "events" | "metrics" | "openapi.json" | "operations" | "projects"]
             | ["1.0", "certificates" | "operations", _]
             | ["1.0", "operations", _, "wait" | "websocket"],
         ) => Err(Problem::not_implemented()),

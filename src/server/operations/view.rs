@@ -51,6 +51,12 @@ impl View {
         Ok(text)
     }
 
+    /// An operation that is over, as JSON; None where it is not, or there is none.
+    pub(super) fn over(&self, id: OperationId) -> Option<String> {
+        let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        all.get(&id).filter(|shown| shown.operation.is_finished()).map(|shown| shown.text.clone())
+    }
+
     /// Those of a list by status, as JSON: URLs, or with `children` all of each.
     pub(super) fn list(&self, query: &Query, children: Option<Children>) -> String {
         let all = self.0.read().unwrap_or_else(PoisonError::into_inner);

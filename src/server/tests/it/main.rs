@@ -4,6 +4,7 @@ mod charmd;
 mod described;
 mod desk;
 mod directory;
+mod drawn;
 mod gcloud;
 mod hostile;
 mod http;

@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "measures waits")]
 
 pub(crate) mod client;
+mod described;
 mod desk;
 mod events;
 mod flags;

@@ -173,6 +173,50 @@ fn lxc_waits_for_a_whole_asynchronous_request() {
 }
 
 #[test]
+fn lxc_waits_and_somebody_cancels() {
+    let charmd = Charmd::start();
+    charmd.print(&["operation", "list"]);
+    let id = "01a1ff76-7ae3-7e36-ab99-db34ad3473d9";
+    let body = format!("{{\"kind\": \"demo\", \"id\": \"{id}\", \"input\": {{\"duration\": 60}}}}");
+    let waits = |path: &str, rest: &[&str]| {
+        let mut lxc = charmd.lxc();
+        lxc.args(["query", "--wait"]).args(rest).arg(path).stdout(Stdio::piped()).stderr(Stdio::piped());
+        lxc.spawn().expect("lxc runs")
+    };
+    // The second joins the first, by its id.
+    let waiters = [(); 2].map(|()| waits("/1.0/operations", &["-X", "POST", "-d", &body]));
+    charmd.list_until(&format!("{id},TASK,Demonstration,RUNNING"));
+    let path = format!("/1.0/operations/{id}/wait");
+    for limit in ["0", "1"] {
+        let shown = charmd.print(&["query", &format!("{path}?timeout={limit}")]);
+        assert!(shown.contains("\"status\": \"Running\""), "{shown}");
+    }
+    charmd.print(&["operation", "delete", id]);
+    for waiter in waiters {
+        let output = waiter.wait_with_output().expect("it ends");
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{error}");
+        assert!(error.starts_with("Error: cancelled by "), "{error}");
+    }
+    let shown = charmd.print(&["query", &format!("{path}?timeout=-1")]);
+    assert!(shown.contains("\"status\": \"Cancelled\""), "{shown}");
+}
+
+#[test]
+fn lxc_lists_a_thousand() {
+    let charmd = Charmd::start();
+    let children = vec![serde_json::json!({"duration": 60}); 999];
+    let id = charmd.demo(&serde_json::json!({ "children": children }).to_string());
+    for _ in 0..20 {
+        charmd.demo(r#"{"duration": 60}"#);
+    }
+    let list = charmd.print(&["operation", "list", "-f", "csv"]);
+    assert_eq!(list.lines().count(), 21, "parents alone");
+    charmd.print(&["operation", "delete", &id]);
+    charmd.list_until(&format!("{id},TASK,Demonstration,CANCELLED"));
+}
+
+#[test]
 fn lxc_monitors_operations() {
     let charmd = Charmd::start();
     // Writes its configuration first, so that the first event is not missed meanwhile.
@@ -230,4 +274,24 @@ fn pylxd_hears_events() {
 #[test]
 fn pylxd_works_in_projects() {
     Charmd::start().python("projects");
+}
+
+#[test]
+fn pylxd_waits_and_somebody_cancels() {
+    Charmd::start().python("cancelled_while_they_wait");
+}
+
+#[test]
+fn pylxd_waits_with_limits() {
+    Charmd::start().python("waits_with_limits");
+}
+
+#[test]
+fn pylxd_starts_a_thousand_at_once_and_hears_of_all() {
+    Charmd::start().python("a_thousand_at_once");
+}
+
+#[test]
+fn pylxd_connects_with_a_secret_once() {
+    Charmd::start().python("secrets_are_good_for_once");
 }

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use charms_reactive_core::operation::{Class, OperationId, Requestor, Status};
 use charms_reactive_core::waiter::Moment;
-use charms_reactive_operations::{Change, Differences, Draft, Record, Refused};
+use charms_reactive_operations::{Change, Children, Differences, Draft, Query, Record, Refused};
 use charms_reactive_server::operations::{
     Demo, Kept, Kind as _, Kinds, Memory, Operations, Settings, Store, StoreError, Unavailable,
 };
@@ -86,6 +87,88 @@ fn an_operation_that_nobody_connects_to_has_failed() {
         let ended = end(&operations, id).await;
         let told = (&ended["status"], &ended["err"]);
         assert_eq!(told, (&json!("Failure"), &json!("Timed out waiting for websockets to connect")));
+    });
+}
+
+/// The operation as everybody sees it.
+fn shown(operations: &Operations, id: OperationId) -> Value {
+    let shown = operations.show(id, Children::Counted).expect("known");
+    serde_json::from_str(&shown).expect("JSON")
+}
+
+/// A disk that takes its time: a commit waits for a word, and says that it waits.
+struct Slow {
+    begun: Sender<()>,
+    go_on: Receiver<()>,
+}
+
+impl Store for Slow {
+    fn load(&mut self) -> Result<Kept, StoreError> {
+        Ok(Kept::new())
+    }
+
+    fn commit(&mut self, _: &[Change]) -> Result<(), StoreError> {
+        // Nobody listens any more at the end of the test.
+        let _ = self.begun.send(());
+        let _ = self.go_on.recv();
+        Ok(())
+    }
+}
+
+#[test]
+fn who_looks_does_not_wait_for_the_disk_and_sees_what_is_on_it() {
+    let runtime = runtime();
+    let ((begun, has_begun), (word, go_on)) = (channel(), channel());
+    let operations = Operations::start(
+        Box::new(Slow { begun, go_on }),
+        Kinds::standard(),
+        &Settings::default(),
+        runtime.handle().clone(),
+    )
+    .expect("started");
+    runtime.block_on(async {
+        word.send(()).expect("a desk");
+        let children = json!({"children": [{"duration": 600}, {"duration": 600, "stage": 1}]});
+        let id = start(&operations, children).await.expect("kept");
+        has_begun.recv().expect("a commit");
+        let before = operations.all();
+        assert_eq!(before.len(), 3, "children, too");
+        let both = async |operations: &Operations| {
+            let cancel = operations.act(move |turn| turn.registry.cancel(id, None, None, turn.now));
+            let other = start(operations, json!({"duration": 600}));
+            let look = async {
+                while has_begun.try_recv().is_err() {
+                    tokio::task::yield_now().await;
+                }
+                // The disk is at work, and nothing of it is to be seen.
+                assert_eq!(shown(operations, id)["status"], "Running");
+                assert_eq!(operations.all(), before);
+                word.send(()).expect("a desk");
+                // Those that come in between are the next commit.
+                word.send(()).expect("a desk");
+            };
+            tokio::join!(cancel, other, look)
+        };
+        let (cancelled, other, ()) = both(&operations).await;
+        assert_eq!(cancelled, Ok(Ok(())));
+        assert_ne!(shown(&operations, id)["status"], "Running");
+        assert_eq!(shown(&operations, other.expect("kept"))["status"], "Running");
+        assert_eq!(before[&id].status(), Status::Running, "what was looked at stays as it was");
+        drop(word);
+        assert_eq!(end(&operations, id).await["status"], "Cancelled");
+        let query = Query::default();
+        let (list, expected) = (
+            operations.list(&query, Some(Children::Whole)),
+            operations.read(|registry| {
+                let mut lists = BTreeMap::<&str, Vec<Value>>::new();
+                for operation in registry.list(&Query::default()) {
+                    let rendered = json!(registry.render(operation, Children::Whole));
+                    lists.entry(operation.status().key()).or_default().push(rendered);
+                }
+                json!(lists)
+            }),
+        );
+        assert_eq!(serde_json::from_str::<Value>(&list).expect("JSON"), expected.await.expect("a desk"));
     });
 }
 
@@ -209,6 +292,7 @@ fn while_the_disk_is_full_nothing_is_acknowledged_and_no_end_is_lost() {
         assert_eq!(count, Ok(1), "one can look, and the refused one has never been");
         let cancelled = operations.act(move |turn| turn.registry.cancel(id, None, None, turn.now)).await;
         assert_eq!(cancelled, Err(Unavailable));
+        assert_eq!(shown(&operations, id)["status"], "Running", "nobody is shown what is not kept");
         is_full.store(false, Ordering::SeqCst);
         assert_eq!(end(&operations, id).await["status"], "Cancelled", "as soon as it can be kept");
         let again = operations.act(move |turn| turn.registry.cancel(id, None, None, turn.now)).await;

@@ -1,8 +1,13 @@
 //! Requests that no client should send: a clear error each.
 
+use std::collections::BTreeSet;
+use std::io::Write as _;
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
 use serde_json::json;
 
-use super::client::Client;
+use super::client::{Client, id_of, read_head, read_rest};
 
 #[test]
 fn what_is_no_operation_is_not_found() {
@@ -70,6 +75,77 @@ fn ten_megabytes_are_thrown_away_and_refused() {
     let (head, answer) = client.ask("DELETE", "/1.0/operations/x", &"y".repeat(10 * 1024 * 1024));
     assert!(head.starts_with("HTTP/1.1 413 "), "{head}");
     assert_eq!(answer["error"], "the body is longer than 1048576 bytes");
+}
+
+/// The most memory that a process has ever had, in KiB.
+fn memory_max(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a size");
+    line.trim().trim_end_matches(" kB").parse().expect("a number")
+}
+
+#[test]
+fn many_long_bodies_at_once_take_no_memory() {
+    let (_folder, client) = Client::start();
+    let body = format!("{{\"kind\": \"{}\"}}", "y".repeat(10 * 1024 * 1024));
+    std::thread::scope(|scope| {
+        for _ in 0..16 {
+            scope.spawn(|| {
+                let (head, _) = client.ask("POST", "/1.0/operations", &body);
+                assert!(head.starts_with("HTTP/1.1 413 "), "{head}");
+            });
+        }
+    });
+    let most = memory_max(client.server.child.id());
+    assert!(most < 80 * 1024, "{most} KiB for 160 MiB of bodies");
+}
+
+#[test]
+fn slow_clients_hold_nobody_up() {
+    let (_folder, client) = Client::start();
+    let body = r#"{"kind": "demo", "input": {"duration": 0}}"#;
+    let (begin, end) = body.split_at(20);
+    let head = format!("POST /1.0/operations HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n", body.len());
+    let slow: Vec<UnixStream> = (0..100)
+        .map(|number| {
+            let mut stream = UnixStream::connect(client.socket()).expect("connected");
+            stream.set_read_timeout(Some(Duration::from_secs(20))).expect("set");
+            // Half of a head, or of a body; then nothing for a while.
+            let text = if number % 2 == 0 { head[..30].to_owned() } else { format!("{head}{begin}") };
+            stream.write_all(text.as_bytes()).expect("sent");
+            stream
+        })
+        .collect();
+    let id = client.start_demo(&json!({"duration": 0}));
+    assert_eq!(
+        client.get(&format!("/1.0/operations/{id}/wait?timeout=20")).1["metadata"]["status"],
+        "Success"
+    );
+    for (number, mut stream) in slow.into_iter().enumerate() {
+        let text = if number % 2 == 0 { format!("{}{body}", &head[30..]) } else { end.to_owned() };
+        stream.write_all(text.as_bytes()).expect("sent");
+        assert!(read_head(&mut stream).starts_with("HTTP/1.1 202 "), "they are served all the same");
+    }
+}
+
+#[test]
+fn a_thousand_requests_at_once_are_a_thousand_operations() {
+    let (_folder, client) = Client::start();
+    let body = r#"{"kind": "demo", "input": {"duration": 0.2}}"#;
+    // All are there before the first answer is read.
+    let asked: Vec<UnixStream> = (0..1000).map(|_| client.send("POST", "/1.0/operations", body)).collect();
+    let mut ids = BTreeSet::new();
+    for mut stream in asked {
+        assert!(read_head(&mut stream).starts_with("HTTP/1.1 202 "));
+        ids.insert(id_of(&serde_json::from_str(&read_rest(stream)).expect("JSON")));
+    }
+    assert_eq!(ids.len(), 1000);
+    for id in &ids {
+        let (_, answer) = client.get(&format!("/1.0/operations/{id}/wait?timeout=20"));
+        assert_eq!(answer["metadata"]["status"], "Success", "{answer}");
+    }
+    let (_, list) = client.get("/1.0/operations");
+    assert_eq!(list["metadata"]["success"].as_array().map(Vec::len), Some(1000));
 }
 
 #[test]

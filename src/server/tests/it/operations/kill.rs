@@ -2,9 +2,10 @@
 
 #![expect(clippy::disallowed_methods, reason = "sends a signal")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read as _;
+use std::path::Path;
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -53,54 +54,103 @@ fn after_a_kill_tasks_have_failed_and_durable_ones_go_on_from_their_last_stage()
     );
 }
 
+/// What one client was told, and what it saw, until the server died under it.
+#[derive(Default)]
+struct Told {
+    /// Operations by id, with their class.
+    acknowledged: BTreeMap<String, String>,
+    /// Operations that it saw over, with all that it saw.
+    over: BTreeMap<String, Value>,
+    /// All that it saw.
+    seen: BTreeSet<String>,
+}
+
+/// The body of an answer; None where the server died.
+fn answer(socket: &Path, method: &str, path: &str, body: &str) -> Option<Value> {
+    let mut answer = String::new();
+    send(socket, method, path, body).ok()?.read_to_string(&mut answer).ok()?;
+    serde_json::from_str(answer.split_once("\r\n\r\n")?.1).ok()
+}
+
+/// Starts tasks and durable operations by turns.
+fn write(socket: &Path, told: &mut Told) {
+    for class in ["task", "durable", "durable"].iter().cycle() {
+        let body = json!({"kind": "demo", "class": class, "input": {"duration": 0.05, "steps": 3}});
+        let Some(started) = answer(socket, "POST", "/1.0/operations", &body.to_string()) else { return };
+        told.acknowledged.insert(id_of(&started), (*class).to_owned());
+    }
+}
+
+/// Looks at everything, again and again.
+fn look(socket: &Path, told: &mut Told) {
+    while let Some(list) = answer(socket, "GET", "/1.0/operations?recursion=1", "") {
+        let lists = list["metadata"].as_object().expect("a map").values();
+        for operation in lists.flat_map(|list| list.as_array().expect("a list")) {
+            let id = operation["id"].as_str().expect("an id").to_owned();
+            if operation["status_code"].as_u64() >= Some(200) {
+                told.over.insert(id.clone(), operation.clone());
+            }
+            told.seen.insert(id);
+        }
+    }
+}
+
 #[test]
 fn what_was_acknowledged_is_there_after_a_kill_under_load() {
     let folder = tempfile::tempdir().expect("a folder");
-    let mut acknowledged = BTreeSet::<String>::new();
+    let mut told = Told::default();
     for round in 0..3 {
         let client = Client::in_folder(folder.path());
-        for id in &acknowledged {
-            let status = metadata(&client, id)["status"].clone();
-            assert!(status == "Success" || status == "Failure", "{status}: its process has gone");
-        }
         let socket = client.socket();
-        let is_over = AtomicBool::new(false);
-        let writer = || {
-            let mut made = BTreeSet::<String>::new();
-            while !is_over.load(Ordering::Relaxed) {
-                let body = r#"{"kind": "demo", "input": {"duration": 0.05}}"#;
-                let Ok(mut stream) = send(&socket, "POST", "/1.0/operations", body) else { break };
-                let mut answer = String::new();
-                let is_read = std::io::Read::read_to_string(&mut stream, &mut answer).is_ok();
-                let body =
-                    answer.split_once("\r\n\r\n").and_then(|(_, body)| serde_json::from_str(body).ok());
-                match body {
-                    Some(body) if is_read => made.insert(id_of(&body)),
-                    _ => break,
-                };
-            }
-            made
-        };
         std::thread::scope(|scope| {
-            let writers: Vec<_> = (0..4).map(|_| scope.spawn(writer)).collect();
+            let act = |deed: fn(&Path, &mut Told)| {
+                let socket = &socket;
+                scope.spawn(move || {
+                    let mut told = Told::default();
+                    deed(socket, &mut told);
+                    told
+                })
+            };
+            let clients = [write, write, write, look, look].map(act);
             std::thread::sleep(Duration::from_millis(200 + 100 * round));
             drop(client);
-            is_over.store(true, Ordering::Relaxed);
-            for writer in writers {
-                acknowledged.extend(writer.join().expect("a writer"));
+            for client in clients {
+                let Told { acknowledged, over, seen } = client.join().expect("a client");
+                told.acknowledged.extend(acknowledged);
+                told.over.extend(over);
+                told.seen.extend(seen);
             }
         });
     }
-    assert!(acknowledged.len() > 30, "{}", acknowledged.len());
+    assert!(
+        told.acknowledged.len() > 30 && told.over.len() > 10,
+        "{} {}",
+        told.acknowledged.len(),
+        told.over.len()
+    );
     let client = Client::in_folder(folder.path());
-    let (_, list) = client.get("/1.0/operations?recursion=1");
-    let lists = list["metadata"].as_object().expect("a map");
-    let listed: BTreeSet<String> = lists
-        .values()
-        .flat_map(|list| list.as_array().expect("a list"))
-        .map(|operation| operation["id"].as_str().expect("an id").to_owned())
-        .collect();
-    assert!(listed.is_superset(&acknowledged), "finished operations stay listed");
+    for id in &told.seen {
+        metadata(&client, id);
+    }
+    for (id, over) in &told.over {
+        assert_eq!(metadata(&client, id), *over, "nobody saw an end that was not kept");
+    }
+    for (id, class) in &told.acknowledged {
+        let (_, ended) = client.get(&format!("/1.0/operations/{id}/wait?timeout=20"));
+        let ended = (&ended["metadata"]["status"], &ended["metadata"]["err"]);
+        let is_true = match class.as_str() {
+            "durable" => ended == (&json!("Success"), &json!("")),
+            _ => {
+                ended == (&json!("Success"), &json!(""))
+                    || ended == (&json!("Failure"), &json!("charmd ended while the operation ran"))
+            }
+        };
+        assert!(is_true, "a {class} has ended as {ended:?}");
+    }
+    let (_, list) = client.get("/1.0/operations");
+    let lists = list["metadata"].as_object().expect("a map").values();
+    let listed: usize = lists.map(|list| list.as_array().map_or(0, Vec::len)).sum();
+    assert!(listed >= told.acknowledged.len(), "finished operations stay listed");
 }
 
 #[test]
