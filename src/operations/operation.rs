@@ -21,6 +21,7 @@ pub type Sockets = BTreeMap<String, String>;
 pub const METADATA_BYTES_MAX: usize = 64 * 1024;
 
 /// Everything of an operation that is kept.
+#[expect(clippy::struct_excessive_bools, reason = "columns of a table")]
 #[derive(Clone, Debug, PartialEq)]
 pub struct Record {
     /// Its name.
@@ -51,6 +52,8 @@ pub struct Record {
     pub reference: Option<String>,
     /// Whether it can be cancelled.
     pub may_cancel: bool,
+    /// Whether its end is announced, until somebody acknowledges it.
+    pub in_outbox: bool,
     /// Of a child: when its turn comes.
     pub stage: u32,
     /// Of a child: whether its turn comes whatever became of those before.

@@ -2,6 +2,7 @@
 
 mod family;
 mod kept;
+mod outbox;
 mod start;
 
 pub use kept::Differences;
@@ -18,6 +19,8 @@ use crate::filter::Query;
 use crate::operation::{Metadata, Operation, Record, Sockets};
 use crate::refused::Refused;
 use crate::render::{Children, Rendered};
+
+pub use outbox::OUTBOX_MAX;
 
 /// For how long operations that ended are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,6 +89,10 @@ pub enum Effect {
     Tell(Notice),
     /// Tell one who waits that this operation is over.
     Wake(WaitId, OperationId),
+    /// Announce the end of an operation, until it is acknowledged.
+    Announce(OperationId),
+    /// The end of an operation need not be announced any more.
+    Acknowledged(OperationId),
 }
 
 impl Effect {
@@ -136,7 +143,9 @@ pub struct Registry {
     holders: BTreeMap<Key, OperationId>,
     /// Those that wait for the end of a holder.
     followers: BTreeMap<Key, OperationId>,
-    /// Those without parents that have ended, by when.
+    /// Those whose end is announced, or will be.
+    outbox: BTreeSet<OperationId>,
+    /// Those without parents that have ended, and need not be announced, by when.
     ended: BTreeSet<(Moment, OperationId)>,
     waits: BTreeSet<(OperationId, WaitId)>,
     waited: BTreeMap<WaitId, OperationId>,
@@ -166,6 +175,7 @@ impl Registry {
             operations: BTreeMap::new(),
             holders: BTreeMap::new(),
             followers: BTreeMap::new(),
+            outbox: BTreeSet::new(),
             ended: BTreeSet::new(),
             waits: BTreeSet::new(),
             waited: BTreeMap::new(),
@@ -219,9 +229,10 @@ impl Registry {
 
     fn insert(&mut self, record: Record) {
         let id = record.id;
-        if record.life.status.is_final() && record.parent.is_none() {
-            self.ended.insert((record.life.updated, id));
+        if record.in_outbox {
+            self.outbox.insert(id);
         }
+        self.has_ended(&record);
         let operation = Operation { record, children: Vec::new(), sockets: Sockets::new() };
         self.operations.insert(id, Arc::new(operation));
     }
@@ -473,9 +484,8 @@ impl Registry {
             }
         }
         let parent = record.parent;
-        if parent.is_none() {
-            self.ended.insert((record.life.updated, id));
-        }
+        let record = record.clone();
+        self.has_ended(&record);
         let waits: Vec<WaitId> =
             self.waits.range((id, WaitId(0))..=(id, WaitId(u64::MAX))).map(|(_, wait)| *wait).collect();
         for wait in waits {

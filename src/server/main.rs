@@ -9,6 +9,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use charms_reactive_core::UnitName;
@@ -17,7 +18,7 @@ use charms_reactive_server::database::DatabaseError;
 use charms_reactive_server::keeper::Keeper;
 use charms_reactive_server::listen::{Identity, ListenError, Quotas, Server, TlsError, Token, WATCH_LIMIT};
 use charms_reactive_server::operations::{
-    self, Api, Kinds, Member, Members, Operations, Own, Settings, Trust, TrustError,
+    self, Api, CharmWork, Kinds, Member, Members, Operations, Own, Place, Settings, Trust, TrustError,
 };
 use charms_reactive_server::runtimeconfig::{
     Endpoint, Etcd, EtcdTls, EtcdUser, Memory, Sqlite, Store, StoreError,
@@ -34,14 +35,14 @@ const STOPPED: u8 = 3;
 
 /// The daemon of a unit: serves waiters and operations to its programs.
 #[derive(Parser)]
-#[command(version, about)]
+#[command(name = "charmd", version, about)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
 }
 
-#[expect(clippy::large_enum_variant, reason = "there is one of it")]
 #[derive(Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "there is one, and not for long")]
 enum Command {
     /// Serves Google's Runtime Configurator, v1beta1, and on the socket LXD's operations.
     Serve(ServeArguments),
@@ -66,15 +67,25 @@ struct ServeArguments {
     #[command(flatten)]
     guard: Guard,
     #[command(flatten)]
+    of_unit: OfUnit,
+    #[command(flatten)]
     https: HttpsArguments,
     #[command(flatten)]
     operations: OperationsArguments,
-    /// The unit of this daemon, for example web/0: Juju is asked to wake it when that is due.
-    #[arg(long, value_name = "UNIT", value_parser = UnitName::parse, requires = "socket")]
-    unit: Option<UnitName>,
     /// Leave the session of whoever started it.
     #[arg(long, hide = true)]
     own_session: bool,
+}
+
+/// Whose daemon it is.
+#[derive(clap::Args)]
+struct OfUnit {
+    /// The unit of this daemon, for example web/0: Juju is asked to wake it when that is due.
+    #[arg(long, value_name = "UNIT", value_parser = UnitName::parse, requires = "socket")]
+    unit: Option<UnitName>,
+    /// The directory of the charm, whose program works for operations.
+    #[arg(long, value_name = "DIR", requires_all = ["data", "socket"])]
+    charm: Option<PathBuf>,
 }
 
 /// What becomes of operations, and what is said of them.
@@ -285,25 +296,34 @@ fn serve(
         http,
         token_file,
         guard,
+        of_unit,
         https,
         operations: arguments,
-        unit,
         own_session,
     }: ServeArguments,
 ) -> Result<(), ServeError> {
     if own_session && let Err(error) = rustix::process::setsid() {
         log::warn!("cannot leave the session: {error}");
     }
+    let OfUnit { unit, charm } = of_unit;
     open_many();
     let identity = guard.tls_cert.as_deref().zip(guard.tls_key.as_deref());
     let identity = identity.map(|(certificate, key)| Identity::read(certificate, key)).transpose()?;
     let data = store.data.clone();
     let kept = store.open_operations()?;
     let wake_ups = WakeUps::open(store.data.as_deref())?;
+    let mut kinds = Kinds::standard();
+    if let (Some(charm), Some(data)) = (charm, &store.data) {
+        // By its whole name, as children are found by it.
+        let place =
+            Place { charm: std::path::absolute(charm)?, data: data.canonicalize()?, unit: unit.clone() };
+        operations::end_leftovers(&place.data);
+        kinds = kinds.with(CharmWork(place.clone())).with(operations::Command(place));
+    }
     let (keeper, _thread) = Keeper::start(store.open()?)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let settings = arguments.settings(&https.name);
-    let operations = Operations::start(kept, Kinds::standard(), &settings, runtime.handle().clone())?;
+    let settings = Settings { announce: Some(Arc::new(wake_ups.clone())), ..arguments.settings(&https.name) };
+    let operations = Operations::start(kept, kinds, &settings, runtime.handle().clone())?;
     let (trust, https) = match data.as_deref() {
         None => (Trust::nobody(), None),
         Some(data) => {

@@ -18,7 +18,7 @@ use std::fs::{self, DirBuilder, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use charms_reactive_client::{Client, ClientError};
 use charms_reactive_core::UnitName;
@@ -30,6 +30,8 @@ use systemd::Systemd;
 const AGENTS: &str = "/var/lib/juju/agents";
 /// How long a server may take until it answers, or until it has ended.
 const WAIT_MAX: Duration = Duration::from_secs(20);
+/// How long it may take for an answer.
+const ANSWER_MAX: Duration = Duration::from_secs(2);
 /// How often it is looked whether it does.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -170,7 +172,8 @@ impl Place {
     fn arguments(&self) -> Vec<String> {
         let text = |path: PathBuf| path.to_string_lossy().into_owned();
         let (data, socket) = (text(self.folder.join("data")), text(self.socket()));
-        let own = ["serve", "--unit", &self.unit.to_string(), "--data", &data, "--socket", &socket];
+        let (unit, charm) = (self.unit.to_string(), text(self.charm_dir.clone()));
+        let own = ["serve", "--unit", &unit, "--charm", &charm, "--data", &data, "--socket", &socket];
         // What the charm wants besides, an argument a line.
         let options = fs::read_to_string(self.folder.join("options")).unwrap_or_default();
         own.into_iter().chain(options.lines()).map(str::to_owned).collect()
@@ -186,7 +189,7 @@ impl Place {
     }
 
     fn answers(&self) -> bool {
-        let client = Client::unix(self.socket()).timeout(Duration::from_secs(5));
+        let client = Client::unix(self.socket()).timeout(ANSWER_MAX);
         client.request("GET", "/1.0/wake-ups", None).is_ok()
     }
 
@@ -235,15 +238,16 @@ fn remove_file(path: &Path) -> Result<bool, ServiceError> {
 }
 
 /// Waits until something is so; tells whether it is.
+#[expect(clippy::disallowed_methods, reason = "a time limit for another program")]
 fn wait_until(is_so: impl Fn() -> bool) -> bool {
-    let looks = WAIT_MAX.as_millis() / LOOK.as_millis();
-    (0..looks).any(|_| {
-        let is = is_so();
-        if !is {
-            std::thread::sleep(LOOK);
+    let begin = Instant::now();
+    while !is_so() {
+        if begin.elapsed() > WAIT_MAX {
+            return false;
         }
-        is
-    })
+        std::thread::sleep(LOOK);
+    }
+    true
 }
 
 /// What looks after the daemon, found.

@@ -19,22 +19,25 @@ mod book;
 mod juju;
 mod routes;
 mod store;
+mod waiter;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use charms_reactive_core::operation::OperationId;
 use charms_reactive_core::waiter::Moment;
 use tokio::sync::Notify;
 
 use crate::database::DatabaseError;
 use crate::keeper::Keeper;
+use crate::operations::Announce;
 
 pub use book::{AGAIN, PAUSE_MAX, When};
 pub use juju::Juju;
 pub use routes::router;
 
-use book::{Book, Ending};
+use book::Book;
 use store::Store;
 
 /// How many wake-ups there may be.
@@ -116,10 +119,10 @@ impl WakeUps {
         if name.is_empty() || name.len() > NAME_BYTES_MAX || !name.bytes().all(is_name) {
             return Err(WakeUpError::Name(name.to_owned()));
         }
-        if let When::Ended(waiter) = &when
-            && juju::question(waiter).is_none()
+        if let When::Ended(name) = &when
+            && waiter::question(name).is_none()
         {
-            return Err(WakeUpError::Waiter(waiter.clone()));
+            return Err(WakeUpError::Waiter(name.clone()));
         }
         let mut desk = self.desk();
         if desk.book.get(name) == Some(&when) {
@@ -189,9 +192,9 @@ impl WakeUps {
     async fn look_at_waiters(&self, keeper: &Keeper) -> bool {
         let mut is_known = true;
         let waiters = self.desk().book.waited_for();
-        for waiter in waiters {
-            match juju::has_ended(keeper, &waiter).await {
-                Some(true) => self.desk().book.end(&Ending(waiter)),
+        for name in waiters {
+            match waiter::has_ended(keeper, &name).await {
+                Some(true) => self.desk().book.end(&name),
                 Some(false) => {}
                 None => is_known = false,
             }
@@ -202,6 +205,27 @@ impl WakeUps {
     fn desk(&self) -> MutexGuard<'_, Desk> {
         self.0.desk.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Ends of operations: each wakes the unit until it is acknowledged.
+impl Announce for WakeUps {
+    fn announce(&self, id: OperationId) {
+        // Kept with the operation itself, which announces it again when the server starts.
+        if let Err(error) = self.set(&of_operation(id), When::now()) {
+            log::error!("cannot wake the unit for operation {id}: {error}");
+        }
+    }
+
+    fn acknowledged(&self, id: OperationId) {
+        if let Err(error) = self.clear(&of_operation(id)) {
+            log::error!("the unit will be woken for operation {id} once more: {error}");
+        }
+    }
+}
+
+/// The name of the wake-up for the end of an operation.
+fn of_operation(id: OperationId) -> String {
+    format!("operation-{id}")
 }
 
 #[expect(clippy::disallowed_methods, reason = "the clock of wake-ups")]

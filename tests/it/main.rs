@@ -3,7 +3,6 @@
 mod backends;
 mod cluster;
 mod cost;
-mod daemon;
 mod debugging;
 mod effects;
 mod every_command;
@@ -15,9 +14,11 @@ mod layout;
 #[path = "../support/backends.rs"]
 mod living;
 mod migrating;
+mod operations;
 mod readme;
 mod requests;
 mod scrape_jobs;
+mod search_index;
 mod secrets;
 mod tidy;
 mod typed_commands;

@@ -9,7 +9,7 @@ use charms_reactive::daemon::{Answer, Daemon, DaemonError, Deed};
 use charms_reactive::prelude::*;
 use charms_reactive::waiter::{WaiterKey, Waiters};
 use charms_reactive::{Context, EndpointKey, Role};
-use charms_reactive_testkit::{InProcess, Sim, in_process};
+use charms_reactive_testkit::{InProcess, Sim, Verdict, every_command, in_process};
 use serde_json::{Value, json};
 
 const METADATA: &str = "name: web\npeers:\n  cluster: {interface: waiters}\n";
@@ -155,6 +155,29 @@ fn a_wake_up_is_set_once_for_a_waiter_and_cleared_when_it_is_over() {
     settle(&mut sim);
     assert_eq!(StandIn::of("web/1").take_asked().last().map(String::as_str), Some("Remove"));
     assert_eq!(daemon.take_asked(), ["Install"]);
+}
+
+#[test]
+fn wake_ups_are_right_after_a_kill_at_any_command() {
+    let names = |unit: &str| StandIn::of(unit).0.borrow().wake_ups.keys().cloned().collect::<Vec<_>>();
+    let new = || {
+        DAEMONS.take();
+        let mut sim = Sim::from_seed(3);
+        sim.deploy("web", charm(), 1).expect("deployed");
+        sim
+    };
+    let life = |sim: &mut Sim| {
+        settle(sim);
+        assert_eq!(names("web/0"), ["waiter-late"], "{}", sim.transcript());
+        sim.add_unit("web").expect("added");
+        settle(sim);
+        for unit in ["web/0", "web/1"] {
+            assert!(names(unit).is_empty(), "{unit}\n{}", sim.transcript());
+        }
+    };
+    let covered = every_command(&Verdict::Kill, new, life);
+    let covered = covered.unwrap_or_else(|broken| panic!("{broken}\n{}", broken.transcript));
+    assert!(covered.commands > 20, "{covered:?}");
 }
 
 #[test]

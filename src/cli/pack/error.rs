@@ -162,6 +162,13 @@ impl PackError {
                  bin = \"dispatch\"\n    \
                  folder = \".\"      # where its metadata.yaml is\n"
                 .to_owned(),
+            Self::NoFramework => {
+                "the package of the charm needs `charms-reactive` in its dependencies".to_owned()
+            }
+            Self::NoDaemon { .. } => {
+                "depend on a checkout of charms-reactive, by `path` or `git`, or leave out `daemon = true`"
+                    .to_owned()
+            }
             Self::Section { .. } => {
                 "expected a list, `[[package.metadata.charms]]`, with `bin` and `folder`".to_owned()
             }

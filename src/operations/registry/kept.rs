@@ -94,6 +94,7 @@ impl Registry {
         for id in new {
             self.unstored.remove(&id);
             self.ended.retain(|(_, ended)| *ended != id);
+            self.outbox.remove(&id);
             self.holders.retain(|_, holder| *holder != id);
             self.followers.retain(|_, follower| *follower != id);
             self.operations.remove(&id);
@@ -108,6 +109,8 @@ impl Registry {
                 Effect::Run(id)
                 | Effect::Stop(id)
                 | Effect::Wake(_, id)
+                | Effect::Announce(id)
+                | Effect::Acknowledged(id)
                 | Effect::Tell(Notice::Cancelled { id, .. }) => operations.contains_key(id),
                 Effect::Tell(Notice::Operation(operation)) => {
                     operations.contains_key(&operation.id()) && told.insert(operation.id())

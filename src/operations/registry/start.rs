@@ -6,7 +6,7 @@ use charms_reactive_core::operation::{Event, Life, OperationId, Status};
 use charms_reactive_core::waiter::Moment;
 use serde_json::Value;
 
-use super::{Created, Key, Registry};
+use super::{Created, Key, OUTBOX_MAX, Registry};
 use crate::draft::{Draft, OnConflict};
 use crate::operation::{ENTITY_URL, Record, check_metadata, check_size};
 use crate::refused::Refused;
@@ -40,11 +40,19 @@ impl Registry {
         let id = draft.id.unwrap_or_else(&mut new_id);
         if let Some(known) = self.operations.get(&id) {
             let is_same = known.record.kind == draft.kind && known.record.inputs == draft.inputs;
-            let other = || Refused::Arguments(format!("Operation \"{id}\" is another one"));
-            return if is_same { Ok(Created::Known(id)) } else { Err(other()) };
+            if !is_same {
+                return Err(Refused::Arguments(format!("Operation \"{id}\" is another one")));
+            }
+            if draft.in_outbox {
+                self.announce_again(id);
+            }
+            return Ok(Created::Known(id));
         }
         if self.is_shutting_down {
             return Err(Refused::ShuttingDown);
+        }
+        if draft.in_outbox && self.outbox.len() >= OUTBOX_MAX {
+            return Err(Refused::OutboxFull);
         }
         let replaced = self.conflict(&draft)?;
         let replaced = match replaced {
@@ -170,6 +178,7 @@ impl Registry {
             requestor: draft.requestor,
             reference: draft.reference,
             may_cancel: draft.may_cancel,
+            in_outbox: draft.in_outbox,
             stage: draft.stage,
             must_run: draft.must_run,
         };

@@ -71,6 +71,8 @@ struct Start {
     on_conflict: Option<String>,
     #[serde(default)]
     may_cancel: Option<bool>,
+    #[serde(default)]
+    wake: bool,
 }
 
 /// The operation that a body asks for, in a project.
@@ -116,6 +118,7 @@ pub(super) fn draft(body: &[u8], kinds: &Kinds, project: &str) -> Result<Draft, 
     draft.metadata = start.metadata;
     draft.reference = start.reference;
     draft.may_cancel = start.may_cancel.unwrap_or(true);
+    draft.in_outbox = start.wake;
     Ok(draft)
 }
 

@@ -17,6 +17,8 @@ pub(super) const FORWARDED: [&str; 3] =
 pub(super) struct Caller {
     /// None: nobody who is trusted.
     requestor: Option<Requestor>,
+    /// Whether it is the user that runs this program, or root.
+    pub(super) is_owner: bool,
     /// Whether another member of the cluster asks for them; it has asked the others itself.
     pub(super) is_forwarded: bool,
     /// What was shown over TLS, and from where.
@@ -27,7 +29,13 @@ pub(super) struct Caller {
 impl Caller {
     /// Who is at the other end of a connection.
     pub(super) fn new(peer: Option<&Peer>, trust: &Trust, headers: &HeaderMap) -> Self {
-        let nobody = Self { requestor: None, is_forwarded: false, certificate: None, address: String::new() };
+        let nobody = Self {
+            requestor: None,
+            is_owner: peer.is_some_and(Peer::is_owner),
+            is_forwarded: false,
+            certificate: None,
+            address: String::new(),
+        };
         match peer {
             None => nobody,
             Some(peer @ Peer::Unix { .. }) => Self { requestor: Some(peer.requestor()), ..nobody },

@@ -38,6 +38,15 @@ const CHANCE: &str = "the system has chance without end";
 /// What an operation says whose process has gone.
 const INTERRUPTION: &str = "charmd ended while the operation ran";
 
+/// Announces ends of operations, until they are acknowledged: on the thread of the desk.
+pub trait Announce: Send + Sync + std::fmt::Debug {
+    /// An operation has ended; may be said again.
+    fn announce(&self, id: OperationId);
+
+    /// Its end need not be announced any more.
+    fn acknowledged(&self, id: OperationId);
+}
+
 /// What can be chosen.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -49,13 +58,21 @@ pub struct Settings {
     pub grace: Duration,
     /// How long clients may take to connect to an operation that waits for them.
     pub attach: Duration,
+    /// Who announces ends.
+    pub announce: Option<Arc<dyn Announce>>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
         let seconds = Duration::from_secs;
         let retention = Retention::default();
-        Self { location: "none".to_owned(), retention, grace: seconds(10), attach: seconds(10) }
+        Self {
+            location: "none".to_owned(),
+            retention,
+            grace: seconds(10),
+            attach: seconds(10),
+            announce: None,
+        }
     }
 }
 
@@ -196,6 +213,7 @@ impl Operations {
             chance,
             grace: settings.grace,
             attach: settings.attach,
+            announce: settings.announce.clone(),
             runtime,
             line: Line::new(operations.frames.clone(), now),
             operations: operations.clone(),
@@ -373,6 +391,7 @@ struct Desk {
     chance: File,
     grace: Duration,
     attach: Duration,
+    announce: Option<Arc<dyn Announce>>,
     runtime: Handle,
     operations: Operations,
     line: Line,
@@ -516,6 +535,16 @@ impl Desk {
                         tokio::time::sleep(grace).await;
                         task.abort();
                     });
+                }
+            }
+            Effect::Announce(id) => {
+                if let Some(announce) = &self.announce {
+                    announce.announce(id);
+                }
+            }
+            Effect::Acknowledged(id) => {
+                if let Some(announce) = &self.announce {
+                    announce.acknowledged(id);
                 }
             }
             Effect::Tell(notice) => {

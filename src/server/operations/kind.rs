@@ -28,6 +28,11 @@ pub trait Kind: Send + Sync {
     /// The operation that inputs ask for; the text says what is wrong with them.
     fn draft(&self, class: Option<Class>, inputs: Value) -> Result<Draft, String>;
 
+    /// Whether only the user that runs `charmd`, and root, may start it.
+    fn is_for_owner_alone(&self) -> bool {
+        false
+    }
+
     /// Does the work.  Where the operation is durable, an earlier process may have done some of it: what it
     /// kept is in [`Work::metadata`].
     fn run(&self, work: Work) -> Pin<Box<dyn Future<Output = End> + Send>>;

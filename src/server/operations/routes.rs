@@ -134,14 +134,19 @@ async fn answer(api: &Api, head: &mut Parts, body: Body) -> Answer {
         ("GET", ["1.0", "operations"]) => list(api, &caller, head, &parameters).await,
         ("POST", ["1.0", "operations"]) => start(api, &caller, head, &parameters, body).await,
         ("GET", ["1.0", "operations", id]) => show(operations, parse(id)?, &parameters),
+        ("GET", ["1.0", "outbox"]) => outbox(operations).await,
+        ("DELETE", ["1.0", "outbox", id]) => acknowledge(operations, parse(id)?).await,
         ("DELETE", ["1.0", "operations", id]) => cancel(operations, parse(id)?, &caller, &body).await,
         ("GET", ["1.0", "operations", id, "wait"]) => wait(operations, parse(id)?, &parameters).await,
         (
             _,
             []
             | ["1.0"]
-            | ["1.0", "certificates" | "events" | "metrics" | "openapi.json" | "operations" | "projects"]
-            | ["1.0", "certificates" | "operations", _]
+            | [
+                "1.0",
+                "certificates" | "events" | "metrics" | "openapi.json" | "operations" | "outbox" | "projects",
+            ]
+            | ["1.0", "certificates" | "operations" | "outbox", _]
             | ["1.0", "operations", _, "wait" | "websocket"],
         ) => Err(Problem::not_implemented()),
         _ => Err(Problem::not_found()),
@@ -277,12 +282,31 @@ async fn start(api: &Api, caller: &Caller, head: &Parts, parameters: &Parameters
     }
     let project = events::project(parameters)?.unwrap_or_else(|| "default".to_owned());
     let draft = body::draft(&body, operations.kinds(), &project)?.requestor(caller.trusted()?.clone());
+    if operations.kinds().get(&draft.kind).is_some_and(|kind| kind.is_for_owner_alone()) && !caller.is_owner {
+        let text = format!("work of the kind `{}` is for the user that runs charmd", draft.kind);
+        return Err(Problem::new(403, text));
+    }
     let created = operations.act(move |turn| {
         let id = turn.create(draft).map(Created::id)?;
         Ok::<_, Problem>((id, super::desk::shown(turn.registry, turn.registry.get(id)?)))
     });
     let (id, operation) = created.await??;
     Ok(started(&id.url(), &operation))
+}
+
+/// Operations whose end is announced: those that run, and those that ended and are not acknowledged.
+async fn outbox(operations: &Operations) -> Answer {
+    let listed = operations.read(|registry| {
+        let all = registry.outbox().map(|operation| text(&registry.render(operation, Children::Counted)));
+        format!("[{}]", all.collect::<Vec<_>>().join(","))
+    });
+    Ok(sync(&listed.await?))
+}
+
+/// Somebody has seen the end of an operation, for good.
+async fn acknowledge(operations: &Operations, id: OperationId) -> Answer {
+    operations.act(move |turn| turn.registry.acknowledge(id)).await??;
+    Ok(sync("{}"))
 }
 
 fn show(operations: &Operations, id: OperationId, parameters: &Parameters) -> Answer {

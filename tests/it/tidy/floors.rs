@@ -36,12 +36,20 @@ const FLOORS: &[(&str, &[&str])] = &[
             "charms-reactive-runtime",
         ],
     ),
-    ("charms-reactive-testkit", &["charms-reactive", "charms-reactive-sim"]),
+    (
+        "charms-reactive-testkit",
+        &["charms-reactive", "charms-reactive-core", "charms-reactive-operations", "charms-reactive-sim"],
+    ),
     ("prometheus-manual", &["charms-reactive-core", "charms-reactive-runtime"]),
     ("prometheus-scrape-jobs", &["charms-reactive", "prometheus-manual"]),
     (
         "charms-reactive-server",
-        &["charms-reactive-core", "charms-reactive-operations", "charms-reactive-waiters"],
+        &[
+            "charms-reactive-client",
+            "charms-reactive-core",
+            "charms-reactive-operations",
+            "charms-reactive-waiters",
+        ],
     ),
     (
         "charms-reactive-cli",

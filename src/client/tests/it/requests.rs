@@ -18,6 +18,7 @@ fn a_request_says_who_asks_and_what_is_wanted() {
     let server = Server::start(vec![sync(&json!(["/1.0"])), sync(&json!({}))]);
     let client = server.client().user_agent("test/1").media_type("text/x").token("t0").keep_last_response();
     assert_eq!(client.last_response(), None);
+    assert!(!format!("{client:?}").contains("t0"), "{client:?}");
     assert_eq!(client.root().expect("an answer").metadata(), &json!(["/1.0"]));
     let last = client.last_response().expect("kept");
     assert_eq!((last.status, last.header("Content-LENGTH").is_some()), (200, true));

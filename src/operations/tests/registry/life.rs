@@ -21,6 +21,7 @@ enum Call {
     Create(u8, u8, OnConflict),
     End(usize, u8),
     Cancel(usize),
+    Acknowledge(usize),
     Wait(usize),
     Extend(usize),
     Fail,
@@ -34,6 +35,7 @@ fn calls() -> impl Strategy<Value = Vec<Call>> {
             .prop_map(|(class, reference, on_conflict)| Call::Create(class, reference, on_conflict)),
         4 => (0..20_usize, 0..3_u8).prop_map(|(which, end)| Call::End(which, end)),
         2 => (0..20_usize).prop_map(Call::Cancel),
+        2 => (0..20_usize).prop_map(Call::Acknowledge),
         2 => (0..20_usize).prop_map(Call::Wait),
         1 => (0..20_usize).prop_map(Call::Extend),
         1 => Just(Call::Fail),
@@ -45,14 +47,14 @@ fn calls() -> impl Strategy<Value = Vec<Call>> {
 
 proptest! {
     /// Whatever is called: ends are told once and stay, parents end last, a reference is held once and one at
-    /// most waits for it, who waits is woken, and after a restart everything that was acknowledged is there.
+    /// most waits for it, who waits is woken, ends are announced until they are acknowledged, and after a restart everything that was acknowledged is there.
     #[test]
     fn what_must_hold_in_any_life(calls in calls()) {
         let mut desk = Desk::new();
         let mut last: BTreeMap<OperationId, Status> = BTreeMap::new();
         let mut waiting: BTreeMap<u64, OperationId> = BTreeMap::new();
         let mut waits = 0;
-        let mut runs = BTreeSet::new();
+        let (mut runs, mut announced) = (BTreeSet::new(), BTreeSet::new());
         for call in calls {
             let all: Vec<OperationId> = desk.registry.operations().map(Operation::id).collect();
             let chosen = |which: usize| all.get(which % all.len().max(1)).copied();
@@ -70,6 +72,7 @@ proptest! {
                         _ => durable().child(durable()),
                     };
                     let name = format!("r{reference}");
+                    let draft = Draft { in_outbox: reference % 2 == 1, ..draft };
                     let draft = if reference == 0 { draft } else { draft.reference(&name, on_conflict) };
                     let _ = desk.create(draft);
                 }
@@ -86,6 +89,10 @@ proptest! {
                 },
                 Call::Cancel(which) => if let Some(id) = chosen(which) {
                     let _ = desk.cancel(id);
+                },
+                Call::Acknowledge(which) => if let Some(id) = chosen(which) {
+                    let is_finished = desk.registry.get(id).expect("known").is_finished();
+                    prop_assert_eq!(desk.registry.acknowledge(id).is_ok(), is_finished);
                 },
                 Call::Wait(which) => if let Some(id) = chosen(which) {
                     waits += 1;
@@ -104,6 +111,7 @@ proptest! {
                     desk = desk.restart();
                     waiting.clear();
                     runs.clear();
+                    announced.clear();
                 }
                 Call::Pass(seconds) => {
                     desk.second += seconds;
@@ -122,8 +130,14 @@ proptest! {
                         prop_assert!(!matches!(effect, Effect::Run(_)) || runs.insert(id), "run once");
                         prop_assert!(!desk.registry.get(id).expect("known").record().is_parent);
                     }
+                    Effect::Announce(id) => prop_assert!(announced.insert(id), "announced once in a process"),
+                    Effect::Acknowledged(id) => drop(announced.remove(&id)),
                     Effect::Tell(Notice::Cancelled { .. }) => {}
                 }
+            }
+            let outbox = desk.registry.outbox().filter(|operation| operation.is_finished()).map(Operation::id);
+            if is_kept {
+                prop_assert_eq!(outbox.collect::<BTreeSet<_>>(), announced.clone());
             }
             let (mut held, mut awaited) = (Vec::new(), Vec::new());
             for operation in desk.registry.operations() {

@@ -2,12 +2,14 @@
 
 #![expect(clippy::disallowed_methods, reason = "measures waits")]
 
+mod child;
 pub(crate) mod client;
 mod described;
 mod desk;
 mod events;
 mod flags;
 mod hostile;
+mod hyperkit;
 mod kill;
 mod members;
 mod slow;

@@ -14,7 +14,7 @@ use charms_reactive_server::operations::{
 };
 use serde_json::{Value, json};
 
-fn runtime() -> tokio::runtime::Runtime {
+pub(super) fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
 }
 
@@ -29,7 +29,7 @@ async fn start(operations: &Operations, input: Value) -> Result<OperationId, Una
 }
 
 /// The operation at its end.
-async fn end(operations: &Operations, id: OperationId) -> Value {
+pub(super) async fn end(operations: &Operations, id: OperationId) -> Value {
     let shown = match operations.wait(id).await.expect("a desk").expect("known") {
         Ok(over) => over,
         Err(waiting) => waiting.end(None).await,

@@ -1,27 +1,48 @@
-//! Charm `patient` in a model: its daemon `charmd`, a program on each unit, from its first hook to its last.
+//! Charms in a model with their daemon `charmd`, a program on each unit: `patient`, from its first hook to its last, and
+//! in modules of their own `search-index`, and daemons that are one on an etcd.
+//!
+//! Needs `etcd`; `tests/run` installs it.  Run alone: `cargo test -p charms-reactive-tests --test daemon`.
 
 #![expect(clippy::disallowed_methods, reason = "the test plays whoever packs the charm, and kills programs")]
+
+mod etcd;
+mod search_index;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use charms_reactive_client::Client;
-use charms_reactive_testkit::{Event, Sim, lay_out};
+use charms_reactive_testkit::{Builder, Event, Sim, lay_out};
 
 const CHARM: &str = env!("CARGO_BIN_EXE_patient-charm");
-const CHARMD: &str = env!("CARGO_BIN_EXE_charmd-of-a-unit");
 const YAML: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/charms/patient");
 /// More than any of it takes.
 const LIMIT: Duration = Duration::from_secs(60);
 
+/// The daemon, built as `cargo pack --profile dev` does it.
+fn charmd() -> &'static Path {
+    static CHARMD: OnceLock<PathBuf> = OnceLock::new();
+    CHARMD.get_or_init(|| {
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args(["build", "--offline", "--message-format=json", "--package", "charms-reactive-server"]);
+        cargo.args(["--bin", "charmd"]).current_dir(env!("CARGO_MANIFEST_DIR")).stderr(Stdio::inherit());
+        let output = cargo.output().expect("cargo runs");
+        assert!(output.status.success(), "charmd is built");
+        let messages = serde_json::Deserializer::from_slice(&output.stdout).into_iter::<serde_json::Value>();
+        let mut built = messages.filter_map(|message| Some(message.ok()?["executable"].as_str()?.into()));
+        built.next().expect("cargo says where it is")
+    })
+}
+
 /// The charm as `cargo pack` lays it out; `is_new` is another build of the daemon.
-fn packed(folder: &Path, is_new: bool) -> PathBuf {
+fn packed(folder: &Path, dispatch: &str, is_new: bool) -> PathBuf {
     let charm = folder.join(if is_new { "new" } else { "old" });
-    lay_out(CHARM, YAML, &charm).expect("laid out");
-    let mut program = fs::read(CHARMD).expect("built");
+    lay_out(dispatch, YAML, &charm).expect("laid out");
+    let mut program = fs::read(charmd()).expect("built");
     if is_new {
         program.extend_from_slice(b"another build");
     }
@@ -31,10 +52,14 @@ fn packed(folder: &Path, is_new: bool) -> PathBuf {
     charm
 }
 
-fn model() -> Sim {
+fn builder() -> Builder {
     let program = env!("CARGO_BIN_EXE_sim-hook-command");
     let builder = Sim::builder().seed(7).program(program).update_status_interval(Duration::ZERO);
-    builder.path_tail("/usr/bin:/bin").build().expect("a model")
+    builder.path_tail("/usr/bin:/bin")
+}
+
+fn model() -> Sim {
+    builder().build().expect("a model")
 }
 
 fn folder_of(sim: &Sim, unit: &str) -> PathBuf {
@@ -79,7 +104,7 @@ fn runs(process: u64) -> bool {
 fn a_deadline_wakes_the_unit_and_no_update_status_is_needed() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut sim = model();
-    sim.deploy("web", packed(folder.path(), false), 2).expect("deployed");
+    sim.deploy("web", packed(folder.path(), CHARM, false), 2).expect("deployed");
     sim.configure("web", &[("seconds", "4")]).expect("configured");
     settle(&mut sim);
     let [one, two] = ["web/0", "web/1"].map(|unit| process_of(&sim, unit).expect("a daemon"));
@@ -102,7 +127,7 @@ fn a_deadline_wakes_the_unit_and_no_update_status_is_needed() {
 fn a_daemon_comes_back_is_replaced_with_its_charm_and_goes_with_its_unit() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut sim = model();
-    sim.deploy("web", packed(folder.path(), false), 2).expect("deployed");
+    sim.deploy("web", packed(folder.path(), CHARM, false), 2).expect("deployed");
     sim.configure("web", &[("seconds", "1000")]).expect("configured");
     settle(&mut sim);
     let first = process_of(&sim, "web/0").expect("a daemon");
@@ -124,7 +149,7 @@ fn a_daemon_comes_back_is_replaced_with_its_charm_and_goes_with_its_unit() {
     assert_eq!(wake_ups_of(&sim, "web/0"), ["waiter-gather"]);
     assert_eq!(process_of(&sim, "web/1"), Some(other));
 
-    sim.upgrade("web", packed(folder.path(), true)).expect("upgraded");
+    sim.upgrade("web", packed(folder.path(), CHARM, true)).expect("upgraded");
     settle(&mut sim);
     let fourth = process_of(&sim, "web/0").expect("a daemon");
     assert_ne!(fourth, third);
@@ -141,9 +166,31 @@ fn a_daemon_comes_back_is_replaced_with_its_charm_and_goes_with_its_unit() {
 }
 
 #[test]
+fn a_machine_that_starts_again_and_a_pod_that_is_replaced_have_it_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let charm = packed(folder.path(), CHARM, false);
+    let restart: [fn(&mut Sim); 2] = [
+        |sim| sim.operator().reboot("web/0").expect("a machine"),
+        |sim| sim.replace_pod("web/0").expect("a pod"),
+    ];
+    for (builder, restart) in [builder(), builder().kubernetes()].into_iter().zip(restart) {
+        let mut sim = builder.build().expect("a model");
+        sim.deploy("web", charm.clone(), 1).expect("deployed");
+        sim.configure("web", &[("seconds", "1000")]).expect("configured");
+        settle(&mut sim);
+        let before = process_of(&sim, "web/0").expect("a daemon");
+        restart(&mut sim);
+        settle(&mut sim);
+        let after = process_of(&sim, "web/0").expect("a daemon");
+        assert!(after != before && !runs(before), "{}", sim.transcript());
+        assert_eq!(wake_ups_of(&sim, "web/0"), ["waiter-gather"]);
+    }
+}
+
+#[test]
 fn a_charm_without_its_daemon_goes_on() {
     let folder = tempfile::tempdir().expect("a folder");
-    let charm = packed(folder.path(), false);
+    let charm = packed(folder.path(), CHARM, false);
     let mut sim = model();
     // One that cannot start, and none at all.
     fs::write(charm.join("charmd"), "#!/bin/sh\necho broken >&2\nexit 7\n").expect("written");
