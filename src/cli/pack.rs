@@ -3,6 +3,7 @@
 //! ```text
 //! workspace   cargo metadata          -> which binary is a charm, and where its metadata.yaml is
 //! build       cargo build             -> the programs, one call a package
+//! daemon      cargo build             -> `charmd`, where a charm wants it
 //! executable  the program's first bytes -> architecture, static or not
 //! content     folder and program      -> the files of the charm, as values
 //! output      target/charms           -> NAME/ and NAME_ubuntu-ARCHITECTURE.charm
@@ -12,6 +13,7 @@
 
 mod build;
 mod content;
+mod daemon;
 mod error;
 mod executable;
 mod output;
@@ -39,6 +41,9 @@ metadata.yaml (and config.yaml, actions.yaml, README.md, icon.svg, LICENSE if th
 
 For each one there is afterwards, in target/charms, a directory NAME as Juju unpacks it on a
 unit, and a file NAME_ubuntu-ARCHITECTURE.charm to deploy.
+
+With `daemon = true` there, the charm gets the daemon `charmd` beside its program, built from the
+charms-reactive that it depends on.
 
 Programs are static. They are built with musl where its target is installed, as by
 `rustup target add x86_64-unknown-linux-musl`, and otherwise with the C library of GNU. A charm
@@ -97,6 +102,7 @@ struct Charm {
     package: String,
     bin: String,
     folder: Folder,
+    has_daemon: bool,
 }
 
 /// A charm that was packed.
@@ -104,9 +110,12 @@ struct Charm {
 pub(crate) struct Packed {
     pub(crate) name: String,
     architecture: &'static str,
-    /// Whether the program brings its C library along, and so runs on any release.
+    /// Whether its programs bring their C library along, and so run on any release.
     is_static: bool,
     program_bytes: usize,
+    /// How large the daemon is, of charms that have it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    daemon_bytes: Option<usize>,
     pub(crate) folder: PathBuf,
     file: PathBuf,
     file_bytes: u64,
@@ -152,6 +161,12 @@ pub(crate) fn charms(args: &PackArgs) -> anyhow::Result<Vec<Packed>> {
         .join("charms");
     let musl = if args.profile == Profile::Dev { None } else { build::musl_target() };
 
+    let daemon = if charms.iter().any(|charm| charm.has_daemon) {
+        report::step("Building", "charmd");
+        Some(Executable::read(&daemon::build(args, musl.as_deref(), target_dir)?)?)
+    } else {
+        None
+    };
     let mut packed = Vec::new();
     for charms in by_package(&charms) {
         let names: Vec<_> = charms.iter().map(|charm| charm.folder.name()).collect();
@@ -164,10 +179,12 @@ pub(crate) fn charms(args: &PackArgs) -> anyhow::Result<Vec<Packed>> {
             has_pack_profile: workspace.has_pack_profile,
             target: args.target.as_deref().or(musl.as_deref()),
             target_dir: args.target_dir.as_deref(),
+            manifest: None,
         };
         let programs = build.run()?;
         for (charm, program) in charms.iter().zip(programs) {
-            packed.push(pack(charm, &program, &output_dir)?);
+            let daemon = daemon.as_ref().filter(|_| charm.has_daemon);
+            packed.push(pack(charm, &program, daemon, &output_dir)?);
         }
     }
     check_sizes(&packed, args.program_max)?;
@@ -186,8 +203,8 @@ fn read_folders(workspace: &Workspace) -> Result<Vec<Charm>, PackError> {
                 second: folder.path().to_owned(),
             });
         }
-        let workspace::CharmBin { package_id, package, bin, .. } = bin.clone();
-        charms.push(Charm { package_id, package, bin, folder });
+        let workspace::CharmBin { package_id, package, bin, has_daemon, .. } = bin.clone();
+        charms.push(Charm { package_id, package, bin, folder, has_daemon });
     }
     Ok(charms)
 }
@@ -217,19 +234,25 @@ fn by_package(charms: &[Charm]) -> impl Iterator<Item = &[Charm]> {
 }
 
 /// Makes the directory and the file of one charm from its built program.
-fn pack(charm: &Charm, program: &Path, output_dir: &Path) -> Result<Packed, PackError> {
+fn pack(
+    charm: &Charm,
+    program: &Path,
+    daemon: Option<&Executable>,
+    output_dir: &Path,
+) -> Result<Packed, PackError> {
     let executable = Executable::read(program)?;
     let version = build::describe(charm.folder.path());
     let name = charm.folder.name();
-    let files = charm.folder.files(&executable, version.as_deref())?;
+    let files = charm.folder.files(&executable, daemon, version.as_deref())?;
     let folder = output::write_folder(output_dir, name, &files)?;
     let file = output_dir.join(format!("{name}_ubuntu-{}.charm", executable.architecture));
     let file_bytes = output::write_archive(&file, &files)?;
     Ok(Packed {
         name: name.to_owned(),
         architecture: executable.architecture,
-        is_static: executable.is_static,
+        is_static: executable.is_static && daemon.is_none_or(|daemon| daemon.is_static),
         program_bytes: executable.bytes.len(),
+        daemon_bytes: daemon.map(|daemon| daemon.bytes.len()),
         folder,
         file,
         file_bytes,

@@ -119,6 +119,8 @@ pub enum HookEvent {
     },
     /// `actions/<name>`
     Action(String),
+    /// `wake-up`: the daemon of the unit runs the charm, because something ended that it watches; no hook of Juju.
+    WakeUp,
     /// A hook whose name is not known here, for example one of a later Juju.
     Other(String),
     /// Neither hook nor action: a script in a hook context.
@@ -145,6 +147,7 @@ const PLAIN: &[(&str, HookEvent)] = &[
     ("secret-expired", HookEvent::Secret(SecretEvent::Expired)),
     ("secret-remove", HookEvent::Secret(SecretEvent::Remove)),
     ("secret-rotate", HookEvent::Secret(SecretEvent::Rotate)),
+    ("wake-up", HookEvent::WakeUp),
 ];
 
 const RELATION: &[(&str, RelationEvent)] = &[

@@ -7,6 +7,8 @@
 //! A hook starts it many times, so it does nothing before it connects: one connection, one call or
 //! two, no threads.
 
+pub mod exec;
+
 use std::ffi::OsStr;
 use std::io::{self, Read, Write};
 use std::ops::RangeInclusive;
@@ -126,10 +128,10 @@ pub const COMMANDS: &[HookCommand] = &[
     HookCommand::new("unit-get", ALWAYS),
 ];
 
-/// The hook command that a program started as `argv0` is to be, whatever folder it lies in.
+/// The hook command that a program started as `argv0` is to be, whatever folder it lies in; or [`exec`].
 pub fn command_name(argv0: &OsStr) -> Option<&'static str> {
     let name = Path::new(argv0).file_name()?.to_str()?;
-    Some(HookCommand::find(name)?.name)
+    exec::name(argv0).or(HookCommand::find(name).map(|command| command.name))
 }
 
 /// Is the hook command `name` for the rest of this process, with its arguments, streams and environment.
@@ -140,6 +142,9 @@ pub fn command_name(argv0: &OsStr) -> Option<&'static str> {
 /// with exit code 1.
 #[expect(clippy::disallowed_methods, reason = "a program: Juju tells it in the environment whom to ask")]
 pub fn run(name: &str) -> ExitCode {
+    if exec::NAMES.contains(&name) {
+        return exec::run(name, |variable| std::env::var(variable).ok());
+    }
     let lossy = |text: &OsStr| text.to_string_lossy().into_owned();
     let process = Process {
         args: std::env::args_os().skip(1).map(|arg| lossy(&arg)).collect(),

@@ -47,8 +47,8 @@ pub struct Program<'a> {
     pub args: &'a [OsString],
     /// Variables besides those of this process.
     pub environment: &'a [(&'a str, OsString)],
-    /// A folder that comes first on its `PATH`.
-    pub folder_of_commands: &'a Path,
+    /// A folder that comes first on its `PATH`, if any does.
+    pub folder_of_commands: Option<&'a Path>,
 }
 
 /// Runs a program of the charm to its end; gives its exit code, and its output where that is wanted.
@@ -60,15 +60,13 @@ pub struct Program<'a> {
 /// When it could not be started.
 #[expect(clippy::disallowed_methods, reason = "the only place of a hook that starts programs")]
 pub fn run_program(program: &Program<'_>, is_output_wanted: bool) -> io::Result<(i32, Vec<u8>)> {
-    let mut search = program.folder_of_commands.as_os_str().to_owned();
-    if let Some(path) = std::env::var_os("PATH") {
-        search.push(OsStr::new(":"));
-        search.push(path);
-    }
+    let path = std::env::var_os("PATH");
+    let folder = program.folder_of_commands.map(|folder| folder.as_os_str().to_owned());
+    let search: Vec<OsString> = folder.into_iter().chain(path).collect();
     let stdout = if is_output_wanted { Stdio::piped() } else { Stdio::inherit() };
     let child = Command::new(program.path)
         .args(program.args)
-        .env("PATH", search)
+        .env("PATH", search.join(OsStr::new(":")))
         .envs(program.environment.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::null())
         .stdout(stdout)

@@ -8,10 +8,13 @@ use serde_json::{Map, Value};
 
 use crate::Hook;
 use crate::condition::Condition;
+use crate::context::Context;
+use crate::daemon::{self, Daemon, OpenDaemon};
 use crate::endpoint::{Endpoint, EndpointKey};
 use crate::handler::{Handler, HandlerError, Work, short_name};
 use crate::import::Import;
 use crate::interface::{Interface, Manage};
+use crate::operation::{self, Doing, Engines, OperationKey, Operations};
 use crate::store::Store;
 use crate::trigger::Trigger;
 
@@ -179,6 +182,9 @@ pub struct App {
     pub(crate) has_programs: bool,
     pub(crate) keeps_options: bool,
     pub(crate) import: Option<Rc<dyn Import>>,
+    pub(crate) daemon: Option<OpenDaemon>,
+    pub(crate) engine: Engines,
+    pub(crate) has_waiter_service: bool,
 }
 
 impl App {
@@ -197,6 +203,9 @@ impl App {
             has_programs: false,
             keeps_options: false,
             import: None,
+            daemon: None,
+            engine: None,
+            has_waiter_service: false,
         }
     }
 
@@ -279,6 +288,64 @@ impl App {
     pub fn import(mut self, import: impl Import + 'static) -> Self {
         self.import = Some(Rc::new(import));
         self
+    }
+
+    /// Has a daemon on the unit, `charmd`, which can wake it and work between its hooks.
+    ///
+    /// It is installed at `install`, `start` and `upgrade-charm`, from the program `charmd` beside `dispatch`
+    /// (which `cargo pack` puts there where the charm says `daemon = true`), and removed after the handlers of
+    /// `remove`.  Without it the charm goes on: what would have woken the unit waits for `update-status`.
+    #[must_use]
+    pub fn daemon(self) -> Self {
+        self.daemon_with(daemon::of_unit)
+    }
+
+    /// Has the daemon keep the [waiters](crate::waiter) of the charm, rather than the peer relation: units check in
+    /// there, so no unit runs a hook for it, and are woken when a waiter ends.
+    ///
+    /// The daemons of all units have to be one, on one etcd: see [`Hook::daemon_options`].
+    #[must_use]
+    pub fn waiters_in_service(self) -> Self {
+        let this = if self.daemon.is_none() { self.daemon() } else { self };
+        Self { has_waiter_service: true, ..this }
+    }
+
+    /// The same, with another way to it: a test may stand in for it.
+    #[must_use]
+    pub fn daemon_with(mut self, open: impl Fn(&Context) -> Box<dyn Daemon> + 'static) -> Self {
+        self.daemon = Some(Rc::new(open));
+        self
+    }
+
+    /// Has a function that works for an [operation](crate::operation): in a process of its own, when hooks have
+    /// ended.
+    ///
+    /// The charm has a daemon then, as with [`App::daemon`].
+    #[must_use]
+    pub fn work<T, F>(self, key: OperationKey, run: F) -> Self
+    where
+        T: serde::Serialize,
+        F: Fn(&mut operation::Work) -> Result<T, HandlerError> + 'static,
+    {
+        let run = move |work: &mut operation::Work| {
+            let result = run(work)?;
+            Ok(serde_json::to_value(result)?)
+        };
+        self.does(key, Doing::Function(Box::new(run)))
+    }
+
+    /// Has a program that works for an [operation](crate::operation): its absolute path, then its arguments.
+    ///
+    /// It is told its input on stdin, may say how far it is on stdout, and succeeds with exit code 0; the page on
+    /// operations says how.
+    #[must_use]
+    pub fn command<A: Into<String>>(self, key: OperationKey, command: impl IntoIterator<Item = A>) -> Self {
+        self.does(key, Doing::Command(command.into_iter().map(Into::into).collect()))
+    }
+
+    fn does(mut self, key: OperationKey, doing: Doing) -> Self {
+        self.engine.get_or_insert_with(|| Rc::new(Operations::default())).add(key, doing);
+        if self.daemon.is_some() { self } else { self.daemon() }
     }
 
     /// Keeps the state elsewhere than in Juju's unit state.

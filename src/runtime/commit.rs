@@ -1,7 +1,9 @@
 //! Applying the plan and saving the flags: the only part of a dispatch that changes anything.
 
+use charms_reactive_core::HookEvent;
 use charms_reactive_hookcmd::{CommandError, Commands as _};
 
+use crate::daemon;
 use crate::dispatch::{Dispatch, DispatchError};
 use crate::exchange;
 use crate::plan::Plan;
@@ -9,6 +11,7 @@ use crate::secret;
 use crate::shown::Shown;
 use crate::state::State;
 use crate::store::Unsaved;
+use crate::wake;
 
 /// What came of a commit.
 pub(crate) struct Committed {
@@ -27,8 +30,8 @@ impl Committed {
 
 /// Does everything that the dispatch planned, in an order that can be done again.
 ///
-/// First files, and what follows from them; then what Juju holds back until the dispatch ends well
-/// (secrets, relation data, ports, storage, state); last what Juju does not hold back (statuses, the workload's
+/// First files, and what follows from them, and what the daemon is told; then what Juju holds back until the
+/// dispatch ends well (secrets, relation data, ports, storage, state); last what Juju does not hold back (statuses, the workload's
 /// version, settings of the leader, the action's result), and a restart of the machine, which waits for the end.
 ///
 /// Tells whether anything changed, and what has to be saved last of all.
@@ -40,15 +43,28 @@ impl Committed {
 pub(crate) fn commit(dispatch: &Dispatch, state: &State) -> Result<Committed, DispatchError> {
     let mut plan = std::mem::take(&mut *dispatch.plan.borrow_mut());
     let mut has_effects = !plan.ports.is_empty() || !plan.results.is_empty();
+    let options = daemon::options(&dispatch.context.charm_dir);
+    let mut has_new_options = false;
     for (path, effect) in &plan.files {
-        has_effects |= effect.apply(path)?;
+        let has_changed = effect.apply(path)?;
+        has_effects |= has_changed;
+        has_new_options |= has_changed && *path == options;
     }
     for (name, work) in plan.after_files.drain(..) {
         crate::dispatch::caught(&name, work)?;
     }
+    wake::see_to_daemon(dispatch, has_new_options);
+    for (_, manager) in &*dispatch.managers.borrow() {
+        manager.commit();
+    }
+    let wake_ups = wake::commit(dispatch, &plan);
+    has_effects |= wake_ups.has_effects;
     exchange::commit_secrets(dispatch, &plan)?;
     has_effects |= !plan.secrets.is_empty() || !plan.secret_deeds.is_empty();
     secret::commit(dispatch, &mut plan)?;
+    if let Some(engine) = dispatch.engine.as_ref().filter(|_| dispatch.context.event != HookEvent::Remove) {
+        engine.ask(dispatch);
+    }
     let next = state.next(dispatch, &plan);
     has_effects |= next != state.saved;
     for (relation, is_application, changes) in dispatch.model.unwritten() {
@@ -74,6 +90,7 @@ pub(crate) fn commit(dispatch: &Dispatch, state: &State) -> Result<Committed, Di
         next,
     )?;
     has_effects |= commit_unheld(dispatch, &plan, state)?;
+    wake::commit_last(dispatch, &wake_ups);
     Ok(Committed { has_effects, unsaved })
 }
 

@@ -209,7 +209,7 @@ impl External {
             path: &self.path,
             args,
             environment: &environment,
-            folder_of_commands: &exchange.commands(),
+            folder_of_commands: Some(&exchange.commands()),
         };
         let (code, output) = run_program(&program, is_output_wanted).map_err(|source| {
             let name = self.name.clone();

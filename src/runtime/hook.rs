@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::charm::FromConfig;
 use crate::context::Context;
+use crate::daemon;
 use crate::dispatch::Dispatch;
 use crate::endpoint::{Endpoint, EndpointKey};
 use crate::file::FileEffect;
@@ -197,6 +198,14 @@ impl Hook {
     fn plan_file(&mut self, path: PathBuf, effect: FileEffect) {
         let path = self.dispatch.context.charm_dir.join(path);
         self.dispatch.plan.borrow_mut().files.insert(path, effect);
+    }
+
+    /// Has the [daemon](crate::App::daemon) of the unit run with these arguments of `charmd serve` besides its own, for
+    /// example `["--etcd", "http://10.0.0.1:2379"]`; with others than before, it is started anew.
+    pub fn daemon_options<'o>(&mut self, options: impl IntoIterator<Item = &'o str>) {
+        let path = daemon::options(&self.dispatch.context.charm_dir);
+        let lines: String = options.into_iter().flat_map(|option| [option, "\n"]).collect();
+        self.plan_file(path, FileEffect::Write { content: lines.into_bytes(), mode: 0o600 });
     }
 
     /// Does `work` once the files of this dispatch are written, for example a reload.

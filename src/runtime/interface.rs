@@ -40,6 +40,10 @@ pub trait Manage {
         Ok(())
     }
 
+    /// Does outside Juju what the dispatch has decided, when it is committed; what cannot be done is kept for the
+    /// next one.  What is done may be done again: the dispatch can still fail.
+    fn commit(&self) {}
+
     /// What to remember of a key's text, besides that it changed: a short text, never a secret.
     fn note(&self, key: &str, text: &str) -> Option<String> {
         let _ = (key, text);

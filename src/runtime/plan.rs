@@ -9,6 +9,7 @@ use indexmap::IndexMap;
 use crate::file::FileEffect;
 use crate::handler::HandlerError;
 use crate::secret::SecretDeed;
+use crate::wake::When;
 
 /// What a unit says about itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,6 +67,8 @@ pub(crate) struct Plan {
     pub(crate) leader_settings: BTreeMap<String, String>,
     /// Secrets by relation and request: what is to be in them; None for one to be removed.
     pub(crate) secrets: BTreeMap<String, Option<BTreeMap<String, String>>>,
+    /// When the daemon is to wake the unit; None for a wake-up that is no longer wanted.
+    pub(crate) wake_ups: BTreeMap<String, Option<When>>,
     pub(crate) results: BTreeMap<String, String>,
     pub(crate) failure: Option<String>,
 }

@@ -54,12 +54,14 @@
 //! # What it does not promise
 //!
 //! A charm cannot wake itself: a deadline is noticed by the leader's next dispatch, at the latest by
-//! `update-status`.  What was checked in when the leader looks is counted, even past the deadline.
+//! `update-status`; with a daemon ([`crate::App::daemon`]) that wakes the unit, at once.  What was checked in when
+//! the leader looks is counted, even past the deadline.
 
 mod check_in;
 mod declaration;
 mod key;
 mod record;
+mod service;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -74,6 +76,7 @@ use crate::endpoint::Endpoint;
 use crate::handler::HandlerError;
 use crate::interface::{Interface, Manage};
 use crate::relation::Relation;
+use crate::wake::{self, When};
 
 pub use check_in::{CHECK_IN_BYTES_MAX, UNIT_KEY};
 pub use declaration::{Declaration, TIMEOUT_DEFAULT};
@@ -82,6 +85,7 @@ pub use record::{APPLICATION_KEY, RECORDS_BYTES_MAX};
 
 use check_in::CheckIns;
 use record::{Record, Records};
+use service::Service;
 
 /// Why a waiter could not be declared, or a unit not check in.
 #[derive(Debug, thiserror::Error)]
@@ -215,6 +219,9 @@ impl Waiters {
         let Some(mut records) = self.records(&relation)? else { return Ok(()) };
         if records.0.remove(key.name()).is_some() {
             self.write(&relation, &records)?;
+            if let Some(service) = self.service() {
+                service.forget(key.name());
+            }
         }
         Ok(())
     }
@@ -267,9 +274,13 @@ impl Waiters {
         before.retain(|unit| unit.application() == own.application() && unit < own);
         before.sort();
         let relation = self.relation()?;
+        let in_service = self.service().map(|service| service.check_ins());
         for unit in before {
-            let said = match &relation {
-                Some(relation) if relation.joined_units()?.iter().any(|there| *there.unit_name() == unit) => {
+            let said = match (&in_service, &relation) {
+                (Some(all), _) => all.get(&unit).cloned().unwrap_or_default(),
+                (None, Some(relation))
+                    if relation.joined_units()?.iter().any(|there| *there.unit_name() == unit) =>
+                {
                     self.check_ins_of(relation, &unit)?
                 }
                 _ => CheckIns::default(),
@@ -346,6 +357,9 @@ impl Waiters {
     }
 
     fn all_check_ins(&self, relation: &Relation) -> Result<BTreeMap<UnitName, CheckIns>, CommandError> {
+        if let Some(service) = self.service() {
+            return Ok(service.check_ins());
+        }
         let own = self.endpoint.dispatch.context.unit.clone();
         let mut said = BTreeMap::from([(own, CheckIns::of(relation.to_publish().read()?.raw()))]);
         for unit in &relation.joined_units()? {
@@ -362,6 +376,10 @@ impl Waiters {
     /// Puts a text into our databag, or takes it away; where there is no relation yet, keeps it.
     fn say(&self, path: VariablePath, text: Option<&str>) -> Result<(), WaiterError> {
         let dispatch = &self.endpoint.dispatch;
+        if let Some(service) = self.service() {
+            service.say(&path, text);
+            return Ok(());
+        }
         if let Some(relation) = self.relation()? {
             let published = relation.to_publish();
             let mut said = CheckIns::of(published.read()?.raw());
@@ -435,6 +453,49 @@ impl Waiters {
         is_own_hook || is_sweep || !self.pending().is_empty() || is_waiting() || is_touched()
     }
 
+    /// The service that keeps the waiters of this endpoint, where one does.
+    fn service(&self) -> Option<Service<'_>> {
+        Service::of(&self.endpoint.dispatch, self.endpoint.endpoint_name())
+    }
+
+    /// What a unit said that is gone, the leader takes out of the service: it may not have had the time to.
+    fn forget_departed(&self) -> Result<(), CommandError> {
+        let dispatch = &self.endpoint.dispatch;
+        let (context, own) = (&dispatch.context, &dispatch.context.unit);
+        let is_departed = context.relation_event().is_some_and(|(name, event)| {
+            name == self.endpoint.endpoint_name() && event == RelationEvent::Departed
+        });
+        // The one that leaves sees the others leave.
+        let gone = context.departing_unit.as_ref().filter(|gone| is_departed && *gone != own);
+        if let (Some(gone), Some(service)) = (gone, self.service())
+            && dispatch.model.is_leader()?
+        {
+            service.take_back(gone);
+        }
+        Ok(())
+    }
+
+    /// Takes over from the service how waiters have ended; the leader latches it.
+    fn learn(
+        &self,
+        service: &Service<'_>,
+        relation: &Relation,
+        records: &mut Records,
+    ) -> Result<(), CommandError> {
+        let mut has_ended = false;
+        for (name, record) in records.0.iter_mut().filter(|(_, record)| record.is_waiting()) {
+            if let Some(outcome) = service.outcome(name, record) {
+                log::info!("waiter `{name}` ended: {}", outcome.as_str());
+                (record.outcome, record.end_time) = (Some(outcome), Some(self.now()));
+                has_ended = true;
+            }
+        }
+        if has_ended && self.endpoint.dispatch.model.is_leader()? {
+            relation.to_publish_app().set_text(APPLICATION_KEY, &records.to_text())?;
+        }
+        Ok(())
+    }
+
     /// Decides, as the leader, how waiters end that wait.
     fn decide(&self, relation: &Relation, records: &mut Records) -> Result<(), CommandError> {
         let dispatch = &self.endpoint.dispatch;
@@ -464,9 +525,15 @@ impl Waiters {
         let dispatch = &self.endpoint.dispatch;
         for name in known.iter().filter(|name| !records.0.contains_key(*name)) {
             key::clear(dispatch, name);
+            wake::plan(dispatch, name, None);
         }
         for (name, record) in &records.0 {
             key::show(dispatch, name, record.outcome);
+            let when = || match self.service() {
+                Some(service) => When::Ended { waiter: service.waiter(name) },
+                None => When::At { at: record.waiter().deadline() },
+            };
+            wake::plan(dispatch, name, record.is_waiting().then(when));
         }
         self.keep_names(&records.0.keys().map(String::as_str).collect::<Vec<_>>());
     }
@@ -484,16 +551,32 @@ impl Manage for Waiters {
                 // Outcomes stay; nobody waits any more.
                 for name in &known {
                     self.endpoint.dispatch.change_flag(&key::flag(name, "waiting"), false);
+                    wake::plan(&self.endpoint.dispatch, name, None);
                 }
             }
             return Ok(());
         };
         self.publish_pending(&relation)?;
+        self.forget_departed()?;
         if let Some(mut records) = self.records(&relation)? {
-            self.decide(&relation, &mut records)?;
+            match self.service() {
+                Some(service) => self.learn(&service, &relation, &mut records)?,
+                None => self.decide(&relation, &mut records)?,
+            }
             self.mirror(&known, &records);
         }
         Ok(())
+    }
+
+    fn commit(&self) {
+        if let Some(service) = self.service() {
+            // In a relation, what a unit said goes with it.
+            let context = self.endpoint.context();
+            if context.event == HookEvent::Remove {
+                service.take_back(&context.unit);
+            }
+            service.tell();
+        }
     }
 
     fn problem(&self, key: &str, text: &str) -> Option<String> {

@@ -8,9 +8,9 @@ use std::time::{Duration, SystemTime};
 
 use charms_reactive_core::waiter::Moment;
 use serde_json::Value;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
-use crate::runtimeconfig::{Answer, ApiError, Call, Code, News, Service, Store, StoreError, WatchId};
+use crate::runtimeconfig::{Answer, ApiError, Call, Change, Code, News, Service, Store, StoreError, WatchId};
 
 /// How many calls are written in one transaction at most.
 const BATCH_MAX: usize = 256;
@@ -84,6 +84,7 @@ struct Asked {
 #[derive(Clone, Debug)]
 pub struct Keeper {
     messages: Arc<Sender<Message>>,
+    ends: watch::Receiver<()>,
 }
 
 impl Keeper {
@@ -103,11 +104,12 @@ impl Keeper {
             }
         }));
         let service = Service::load(store.load()?);
+        let (ended, ends) = watch::channel(());
         let thread = std::thread::Builder::new().name("keeper".to_owned()).spawn(move || {
-            let desk = Desk { service, store, watchers: HashMap::new() };
+            let desk = Desk { service, store, watchers: HashMap::new(), ended };
             desk.run(&inbox);
         })?;
-        Ok((Self { messages }, thread))
+        Ok((Self { messages, ends }, thread))
     }
 
     /// Has a call answered.
@@ -115,6 +117,11 @@ impl Keeper {
         let (reply, answer) = oneshot::channel();
         self.send(Message::Call(Box::new(Asked { call, reply, keeper: self.clone() })));
         answer.await.unwrap_or_else(|_| Reply::Done(Err(Code::Unavailable.into())))
+    }
+
+    /// Changes whenever a waiter may have ended.
+    pub fn ends(&self) -> watch::Receiver<()> {
+        self.ends.clone()
     }
 
     fn send(&self, message: Message) {
@@ -132,6 +139,7 @@ struct Desk {
     service: Service,
     store: Box<dyn Store>,
     watchers: HashMap<WatchId, oneshot::Sender<Value>>,
+    ended: watch::Sender<()>,
 }
 
 impl Desk {
@@ -252,7 +260,9 @@ impl Desk {
         let kept = self.store.commit(self.service.changes());
         match &kept {
             Ok(()) => {
-                self.service.take_changes();
+                if self.service.take_changes().iter().any(Change::is_of_waiter) {
+                    self.ended.send_replace(());
+                }
             }
             Err(error) => {
                 let count = self.service.changes().len();
@@ -278,6 +288,7 @@ impl Desk {
                         News::Everything(snapshot) => self.service.renew(snapshot),
                     }
                 }
+                self.ended.send_replace(());
                 self.notify();
                 true
             }

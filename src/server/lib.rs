@@ -13,13 +13,18 @@
 //!
 //! Where a store has been written by another server, the keeper takes the calls back, learns what is new, and
 //! does them again.
-//! [`operations`] is another service beside it, with a desk and a store of its own, on the same socket.
+//! [`operations`] is another service beside it, with a desk and a store of its own, on the same socket, and so are
+//! [`wake`]'s wake-ups of the unit.
 //!
 //! The service is plain code without clock, thread and file: [`runtimeconfig::Service`].  The keeper gives
 //! it the time and writes down what it says.
 
+pub mod certificate;
 pub mod database;
+mod file;
 pub mod keeper;
 pub mod listen;
 pub mod operations;
 pub mod runtimeconfig;
+pub mod service;
+pub mod wake;

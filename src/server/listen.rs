@@ -1,14 +1,14 @@
 //! Sockets and HTTP: the only asynchronous part.
 
 mod batch;
+mod connection;
 mod quota;
 mod respond;
 mod tls;
+mod unix;
 
-use std::fs::Permissions;
 use std::io;
 use std::net::SocketAddr;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -18,12 +18,16 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, Response, header};
 use serde_json::Value;
-use tokio::net::{TcpListener, UnixListener};
-use tokio::time::Instant;
+use tokio::net::TcpListener;
+use tokio::time::{Instant, timeout};
+use tokio_rustls::TlsAcceptor;
 
 use crate::keeper::{Keeper, Reply};
-use crate::operations::{self, Operations, Peer};
+use crate::operations::{self, Api};
 use crate::runtimeconfig::{ApiError, Call, Code, Incoming, Presentation, discovery, openapi};
+use crate::wake::{self, WakeUps};
+pub use connection::Limits;
+use connection::Listener;
 use quota::Count;
 pub use quota::Quotas;
 use respond::{respond, send, takes_gzip, written};
@@ -36,6 +40,9 @@ pub const WATCH_LIMIT: Duration = Duration::from_secs(58);
 pub const BODY_BYTES_MAX: usize = 1024 * 1024;
 /// How long that of a batch may be: a thousand variables of their full length.
 pub const BATCH_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// How long a body may take.
+const BODY_MAX: Duration = Duration::from_secs(30);
 
 /// Where batches go: as discovery says, and as Google's older clients know.
 const BATCH_PATHS: [&str; 2] = ["/batch", "/batch/runtimeconfig/v1beta1"];
@@ -50,8 +57,10 @@ pub struct Server {
     /// Whom it is on TCP.
     identity: Option<Identity>,
     quota: Option<Arc<Mutex<Count>>>,
-    /// What is served on unix sockets beside it.
-    operations: Option<Operations>,
+    /// What is served on unix sockets beside it, and alone on TLS with certificates of clients.
+    operations: Option<Api>,
+    wake_ups: Option<WakeUps>,
+    limits: Limits,
 }
 
 /// A secret that clients have to say.
@@ -101,6 +110,9 @@ pub enum ListenError {
         /// The path of the socket.
         path: String,
     },
+    /// TLS cannot be spoken with this certificate.
+    #[error("cannot speak TLS")]
+    Tls(#[from] rustls::Error),
     /// The system refuses.
     #[error("cannot listen")]
     Io(#[from] io::Error),
@@ -109,7 +121,16 @@ pub enum ListenError {
 impl Server {
     /// A server whose watches wait for so long, less than a minute.
     pub fn new(keeper: Keeper, watch_limit: Duration) -> Self {
-        Self { keeper, watch_limit, token: None, identity: None, quota: None, operations: None }
+        Self {
+            keeper,
+            watch_limit,
+            token: None,
+            identity: None,
+            quota: None,
+            operations: None,
+            wake_ups: None,
+            limits: Limits::default(),
+        }
     }
 
     /// The same, for clients that say a token.
@@ -130,26 +151,34 @@ impl Server {
         Self { quota: quotas.map(|quotas| Arc::new(Mutex::new(Count::new(quotas)))), ..self }
     }
 
+    /// The same, with other limits for its clients.
+    #[must_use]
+    pub fn limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+
     /// The same, with operations on unix sockets.
     #[must_use]
-    pub fn operations(self, operations: Operations) -> Self {
+    pub fn operations(self, operations: Api) -> Self {
         Self { operations: Some(operations), ..self }
+    }
+
+    /// The same, with wake-ups on unix sockets.
+    #[must_use]
+    pub fn wake_ups(self, wake_ups: WakeUps) -> Self {
+        Self { wake_ups: Some(wake_ups), ..self }
     }
 
     /// Serves a unix socket that its owner and group can use; one that a dead server left is replaced.
     pub async fn serve_unix(self, path: &Path) -> Result<(), ListenError> {
-        if path.exists() {
-            if tokio::net::UnixStream::connect(path).await.is_ok() {
-                return Err(ListenError::InUse { path: path.display().to_string() });
-            }
-            std::fs::remove_file(path)?;
-        }
-        let listener = UnixListener::bind(path)?;
-        std::fs::set_permissions(path, Permissions::from_mode(0o660))?;
+        let listener = unix::bind(path)?;
         log::info!("listening on {}", path.display());
-        let operations = self.operations.clone().map(operations::router);
-        let router = self.router().merge(operations.unwrap_or_default());
-        Ok(axum::serve(listener, router.into_make_service_with_connect_info::<Peer>()).await?)
+        let operations = self.operations.clone().map(operations::router).unwrap_or_default();
+        let wake_ups = self.wake_ups.clone().map(wake::router).unwrap_or_default();
+        let limits = self.limits;
+        let router = self.router().merge(operations).merge(wake_ups);
+        connection::serve(Listener::Unix(listener), router, limits).await;
+        Ok(())
     }
 
     /// Serves TCP, with TLS where there is an identity; beyond this machine, only with that and a token.
@@ -159,10 +188,28 @@ impl Server {
         }
         let listener = TcpListener::bind(address).await?;
         log::info!("listening on {}://{}", self.scheme(), listener.local_addr()?);
-        match self.identity.clone() {
-            Some(identity) => Ok(axum::serve(identity.accept(listener)?, self.router()).await?),
-            None => Ok(axum::serve(listener, self.router()).await?),
-        }
+        let listener = match &self.identity {
+            Some(identity) => Listener::Tls(listener, TlsAcceptor::from(Arc::new(identity.for_anybody()?))),
+            None => Listener::Tcp(listener),
+        };
+        let limits = self.limits;
+        connection::serve(listener, self.router(), limits).await;
+        Ok(())
+    }
+
+    /// Serves operations alone over TLS: everything to clients whose certificates are trusted, little to others.
+    pub async fn serve_https(
+        self,
+        listener: std::net::TcpListener,
+        identity: &Identity,
+    ) -> Result<(), ListenError> {
+        listener.set_nonblocking(true)?;
+        let listener = TcpListener::from_std(listener)?;
+        log::info!("operations are at https://{}", listener.local_addr()?);
+        let listener = Listener::Tls(listener, TlsAcceptor::from(Arc::new(identity.for_known()?)));
+        let router = self.operations.map(operations::router).unwrap_or_default();
+        connection::serve(listener, router, self.limits).await;
+        Ok(())
     }
 
     fn may_listen(&self, address: SocketAddr) -> bool {
@@ -244,8 +291,11 @@ async fn handle(State(server): State<Server>, request: Request) -> Response<Body
     }
     let path = head.uri.path();
     let max = if BATCH_PATHS.contains(&path) { BATCH_BYTES_MAX } else { BODY_BYTES_MAX };
-    let Ok(body) = to_bytes(body, max).await else {
-        return refuse(ApiError::invalid("body", format!("longer than {max} bytes, or broken off")));
+    let Ok(Ok(body)) = timeout(BODY_MAX, to_bytes(body, max)).await else {
+        return refuse(ApiError::invalid(
+            "body",
+            format!("longer than {max} bytes, too slow, or broken off"),
+        ));
     };
     if head.method == "GET"
         && let Some(description) = server.description(path, head.headers.get(header::HOST))

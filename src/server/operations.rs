@@ -11,23 +11,33 @@
 //!     └─► events       one line of notices in order; who is too slow for it is cut off
 //! ```
 
-mod answer;
-mod body;
+pub(crate) mod answer;
+pub(crate) mod body;
+mod caller;
+mod certificates;
+mod child;
+mod debug;
 mod demo;
 mod describe;
 mod desk;
 mod events;
 mod kind;
+mod members;
+mod metrics;
 mod peer;
 mod query;
 mod routes;
 mod store;
+mod trust;
 mod view;
 
+pub use child::{CharmWork, Command, Place, RESULT_BYTES_MAX, TERMINATE_AFTER, end_leftovers};
 pub use demo::Demo;
 pub use describe::openapi;
-pub use desk::{Operations, Settings, Turn, Unavailable, Waiting};
+pub use desk::{Announce, Operations, Settings, Turn, Unavailable, Waiting};
 pub use kind::{Connection, Kind, Kinds, Work};
+pub use members::{Member, Members};
 pub use peer::Peer;
-pub use routes::router;
+pub use routes::{Api, router};
 pub use store::{Kept, Memory, Sqlite, Store, StoreError};
+pub use trust::{Own, Trust, TrustError, Trusted};

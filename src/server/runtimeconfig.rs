@@ -25,6 +25,6 @@ pub use error::{ApiError, Code};
 pub use query::Presentation;
 pub use service::{Answer, REQUEST_ID_KEPT, Service, WatchId};
 pub use store::{
-    Change, Endpoint, EndpointError, Etcd, EtcdTls, EtcdTlsError, Memory, News, Snapshot, Sqlite, Store,
-    StoreError, Wake,
+    Change, Endpoint, EndpointError, Etcd, EtcdTls, EtcdTlsError, EtcdUser, Memory, News, Snapshot, Sqlite,
+    Store, StoreError, Wake,
 };

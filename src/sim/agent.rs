@@ -3,7 +3,8 @@
 //! ```text
 //! <folder>/agents/unit-web-0/charm          the unit's own copy of the charm
 //! <folder>/agents/unit-web-0/agent.socket   while a hook runs
-//! <folder>/tools/relation-get               links to the hook-command program
+//! <folder>/agents/unit-web-0/run.socket     for `juju-exec`
+//! <folder>/tools/relation-get               links to the hook-command program, as is `juju-exec`
 //! ```
 
 use std::cell::Cell;
@@ -14,6 +15,7 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
 use charms_reactive_core::UnitName;
+use charms_reactive_hookcmd::program::exec;
 
 use crate::error::RunError;
 use crate::metadata::{Charm, StorageKind};
@@ -79,8 +81,9 @@ impl Agents {
         self.root.join("tools")
     }
 
-    fn unit(&self, unit: &UnitName) -> PathBuf {
-        self.root.join("agents").join(format!("unit-{}-{}", unit.application(), unit.number()))
+    /// The folder of the unit's agent.
+    pub(crate) fn unit(&self, unit: &UnitName) -> PathBuf {
+        exec::agent_folder(&self.root, unit)
     }
 
     /// The unit's copy of its charm.

@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use charms_reactive_hookcmd::program::exec;
 use tempfile::TempDir;
 
 use crate::agent::Agents;
@@ -191,7 +192,10 @@ impl Builder {
                 if !program.is_file() {
                     return Err(RunError::NoProgram { path: program.clone() }.into());
                 }
-                Agents::new(root, &absolute(program)?, commands::names(self.juju))?
+                {
+                    let exec = exec::NAMES[usize::from(self.juju < JujuVersion::new(3, 0, 0))];
+                    Agents::new(root, &absolute(program)?, commands::names(self.juju).chain([exec]))?
+                }
             }
             None => Agents::new(root, Path::new(""), std::iter::empty())?,
         };

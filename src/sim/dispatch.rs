@@ -123,6 +123,10 @@ impl Sim {
                 self.due.forget();
                 return Ok(Some(run));
             }
+            if let Some(run) = self.run_outside()? {
+                self.due.forget();
+                return Ok(Some(run));
+            }
             let Some((unit, hook)) = self.choose(retry) else { return Ok(None) };
             let fate = self.rules.judge_hook(&unit, &hook.event.to_string());
             if self.befall(&unit, &fate)? {
@@ -183,7 +187,7 @@ impl Sim {
         self.model.now = self.clock.now();
         commit::done(&mut self.model, unit, hook);
         if !self.model.units.contains_key(unit) {
-            self.agents.remove(unit);
+            self.remove_agent(unit);
         }
     }
 
@@ -260,7 +264,7 @@ impl Sim {
         let known = self.model.unit_mut(unit)?;
         if !std::mem::replace(&mut known.has_files, true) {
             let charm = known.charm.clone();
-            self.agents.remove(unit);
+            self.remove_agent(unit);
             self.agents.deploy(unit, &charm, None)?;
         }
         let storage = hook.storage.as_ref().and_then(|id| self.model.storage.get(id));

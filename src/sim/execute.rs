@@ -116,6 +116,7 @@ impl Sim {
         let charm = self.agents.charm(&unit);
         // A charm in process has a folder only once it wrote a file; a script wants to stand in it.
         self.agents.make(&unit)?;
+        self.outside.open(&unit, &self.agents.unit(&unit))?;
         let socket = self.agents.socket(&unit)?;
         let tools = self.agents.tools();
         let trace = self.place_for_trace(&run);

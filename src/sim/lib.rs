@@ -92,6 +92,7 @@ mod metric;
 mod model;
 mod network;
 mod operator;
+mod outside;
 mod page;
 mod process;
 mod random;

@@ -20,6 +20,7 @@ use crate::explore::Seen;
 use crate::metadata::Charm;
 use crate::model::{Life, Model, StatusEntry};
 use crate::operator::{Operator, acted};
+use crate::outside::Outside;
 use crate::rule::{Boundary, Command, Fate, RuleGuard, Rules, Verdict};
 use crate::status::{Status, open_ports};
 use crate::step::Names;
@@ -63,6 +64,8 @@ pub struct Sim {
     pub(crate) clock: Clock,
     pub(crate) rules: Rules,
     pub(crate) due: Due,
+    /// What is asked for from outside of hooks.
+    pub(crate) outside: Outside,
     /// The unit whose agent was interrupted in a hook, and comes back to it.
     pub(crate) interrupted: Option<UnitName>,
     /// What steps call by names of their own.
@@ -132,6 +135,7 @@ impl Sim {
             clock,
             rules: Rules::default(),
             due: Due::default(),
+            outside: Outside::default(),
             interrupted: None,
             names: Names::default(),
             seen: None,
@@ -314,7 +318,7 @@ impl Sim {
     /// Loses a unit with its machine: no hook of it runs any more, others see it depart.
     pub fn lose_unit(&mut self, unit: &str) -> Result<(), SimError> {
         self.operator().lose_unit(unit)?;
-        self.agents.remove(&UnitName::parse(unit)?);
+        self.remove_agent(&UnitName::parse(unit)?);
         Ok(())
     }
 

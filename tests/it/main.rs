@@ -14,13 +14,17 @@ mod layout;
 #[path = "../support/backends.rs"]
 mod living;
 mod migrating;
+mod operations;
 mod readme;
 mod requests;
 mod scrape_jobs;
+mod search_index;
 mod secrets;
 mod tidy;
 mod typed_commands;
 mod unit;
 mod unit_tools;
 mod upgrade;
+mod waiter_service;
 mod waiters;
+mod wake_ups;

@@ -31,6 +31,18 @@ fn a_charm_outside_of_the_workspace_is_tested_with_the_kit() {
     let told = String::from_utf8_lossy(&told);
     assert!(output.status.success(), "{told}");
     assert!(told.contains("everybody_greets::as_a_program ... ok"), "{told}");
+
+    // Packed, it has the daemon of the framework that it depends on.
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["run", "--offline", "--quiet", "--package", "charms-reactive-cli", "--manifest-path"]);
+    cargo.arg(top.join("Cargo.toml")).arg("--target-dir").arg(top.join("target"));
+    cargo.args(["--", "pack", "--profile", "dev"]).current_dir(&folder);
+    let target = folder.with_file_name("outside-target");
+    let output = cargo.env("CARGO_TARGET_DIR", &target).output().expect("cargo runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let charmd = target.join("charms/greeter/charmd");
+    let output = Command::new(charmd).arg("--version").output().expect("charmd starts");
+    assert!(output.stdout.starts_with(b"charmd "), "{output:?}");
 }
 
 fn copy(from: &Path, to: &Path) {

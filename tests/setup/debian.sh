@@ -14,6 +14,10 @@ go          golang-go
 etcd        etcd-server
 lxc         lxd-client
 lxd         lxd
+node        nodejs
+npm         npm
+musl-gcc    musl-tools
+systemd-analyze  systemd
 -ensurepip  python3-venv
 '
 

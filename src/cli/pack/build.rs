@@ -30,6 +30,8 @@ pub(super) struct Build<'a> {
     pub(super) has_pack_profile: bool,
     pub(super) target: Option<&'a str>,
     pub(super) target_dir: Option<&'a Path>,
+    /// The manifest of the package, where it is not of the workspace around the current directory.
+    pub(super) manifest: Option<&'a Path>,
 }
 
 /// The part of cargo's messages that we read.
@@ -69,6 +71,9 @@ impl Build<'_> {
                 .to_vec();
         args.extend(["--package".to_owned(), self.package_id.to_owned()]);
         args.extend(self.bins.iter().flat_map(|bin| ["--bin".to_owned(), (*bin).to_owned()]));
+        if let Some(manifest) = self.manifest {
+            args.extend(["--manifest-path".to_owned(), text(manifest)]);
+        }
         if let Some(dir) = self.target_dir {
             args.extend(["--target-dir".to_owned(), text(dir)]);
         }
@@ -127,6 +132,12 @@ pub(super) fn musl_target() -> Option<String> {
     sysroot.join("lib/rustlib").join(&target).join("lib").is_dir().then_some(target)
 }
 
+/// Whether parts in C can be compiled for it.
+pub(super) fn has_musl_compiler() -> bool {
+    let asked = command("musl-gcc").arg("--version").stdin(Stdio::null()).output();
+    asked.is_ok_and(|output| output.status.success())
+}
+
 /// The same target with musl for its C library.
 fn musl_of(host: &str) -> Option<String> {
     Some(format!("{}-musl", host.strip_suffix("-gnu")?))
@@ -174,6 +185,7 @@ mod tests {
             has_pack_profile: true,
             target: None,
             target_dir: None,
+            manifest: None,
         }
     }
 

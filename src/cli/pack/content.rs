@@ -71,10 +71,11 @@ impl Folder {
         &self.path
     }
 
-    /// The files of the charm with this program, sorted by name.
+    /// The files of the charm with this program, and its daemon where it has one, sorted by name.
     pub(super) fn files(
         &self,
         executable: &Executable,
+        daemon: Option<&Executable>,
         version: Option<&str>,
     ) -> Result<Vec<CharmFile>, PackError> {
         let file =
@@ -83,6 +84,9 @@ impl Folder {
             CharmFile { is_executable: true, ..file("dispatch", executable.bytes.clone()) },
             file("manifest.yaml", manifest(executable.architecture).into_bytes()),
         ];
+        if let Some(daemon) = daemon {
+            files.push(CharmFile { is_executable: true, ..file("charmd", daemon.bytes.clone()) });
+        }
         if let Some(version) = version {
             files.push(file("version", format!("{version}\n").into_bytes()));
         }
@@ -168,7 +172,7 @@ pub(super) mod tests {
         put(folder.path(), files);
         let read = || {
             let executable = Executable::parse(fake(62, &[])).unwrap();
-            Folder::read(folder.path())?.files(&executable, None)
+            Folder::read(folder.path())?.files(&executable, None, None)
         };
         match read() {
             Ok(files) => Ok(files.into_iter().map(|file| file.name).collect()),

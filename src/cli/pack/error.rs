@@ -50,6 +50,15 @@ pub enum PackError {
         /// The binaries it has.
         known: Vec<String>,
     },
+    /// A charm wants the daemon, and its framework is not there.
+    #[error("a charm wants the daemon, and none depends on `charms-reactive`")]
+    NoFramework,
+    /// A charm wants the daemon, and the sources of its framework are not whole.
+    #[error("no sources of `charmd` in `{}`", root.display())]
+    NoDaemon {
+        /// The folder of the framework.
+        root: PathBuf,
+    },
     /// The folder of a charm has no `metadata.yaml`.
     #[error("no `metadata.yaml` in `{}`", folder.display())]
     NoMetadata {
@@ -153,6 +162,13 @@ impl PackError {
                  bin = \"dispatch\"\n    \
                  folder = \".\"      # where its metadata.yaml is\n"
                 .to_owned(),
+            Self::NoFramework => {
+                "the package of the charm needs `charms-reactive` in its dependencies".to_owned()
+            }
+            Self::NoDaemon { .. } => {
+                "depend on a checkout of charms-reactive, by `path` or `git`, or leave out `daemon = true`"
+                    .to_owned()
+            }
             Self::Section { .. } => {
                 "expected a list, `[[package.metadata.charms]]`, with `bin` and `folder`".to_owned()
             }

@@ -131,7 +131,7 @@ fn a_wrong_declaration_is_explained() {
         (
             serde_json::json!([{ "bin": "db", "folders": "." }]),
             expect![
-                "cannot read `package.metadata.charms` of package `two`: unknown field `folders`, expected `bin` or `folder`"
+                "cannot read `package.metadata.charms` of package `two`: unknown field `folders`, expected one of `bin`, `folder`, `daemon`"
             ],
             expect!["expected a list, `[[package.metadata.charms]]`, with `bin` and `folder`"],
         ),
@@ -151,13 +151,34 @@ fn a_charm_becomes_a_folder_and_a_file() {
     let output_dir = root.path().join("charms");
     let charms = read_folders(&workspace).unwrap();
 
-    let packed = pack(&charms[0], &program, &output_dir).unwrap();
+    let packed = pack(&charms[0], &program, None, &output_dir).unwrap();
     assert_eq!(packed.folder, output_dir.join("web"));
     assert_eq!(packed.file, output_dir.join("web_ubuntu-arm64.charm"));
     assert_eq!(fs::read(packed.folder.join("dispatch")).unwrap(), fake(183, &[]));
     let first = fs::read(&packed.file).unwrap();
-    assert_eq!(pack(&charms[0], &program, &output_dir).unwrap(), packed);
+    assert_eq!(pack(&charms[0], &program, None, &output_dir).unwrap(), packed);
     assert_eq!(fs::read(&packed.file).unwrap(), first, "the same again");
+    assert!(!packed.folder.join("charmd").exists());
+}
+
+#[test]
+fn a_charm_that_wants_the_daemon_has_it_beside_its_program() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let mut wanted = section("web", "web");
+    wanted["daemon"] = true.into();
+    let (root, workspace) =
+        workspace(&["web", "database"], &serde_json::json!([wanted, section("db", "database")]));
+    let program = root.path().join("program");
+    fs::File::create(&program).unwrap().write_all(&fake(62, &[])).unwrap();
+    let charms = read_folders(&workspace).unwrap();
+    assert_eq!(charms.iter().map(|charm| charm.has_daemon).collect::<Vec<_>>(), [true, false]);
+    let daemon = Executable::parse(fake(62, &[1])).unwrap();
+    let packed = pack(&charms[0], &program, Some(&daemon), &root.path().join("charms")).unwrap();
+    assert_eq!(packed.daemon_bytes, Some(daemon.bytes.len()));
+    let file = packed.folder.join("charmd");
+    assert_eq!(fs::read(&file).unwrap(), daemon.bytes);
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o755);
 }
 
 #[test]
@@ -178,6 +199,7 @@ fn packed(name: &str, is_static: bool, program_bytes: usize, file_bytes: u64) ->
         architecture: "amd64",
         is_static,
         program_bytes,
+        daemon_bytes: None,
         folder: format!("/w/target/charms/{name}").into(),
         file: format!("/w/target/charms/{name}_ubuntu-amd64.charm").into(),
         file_bytes,

@@ -27,6 +27,8 @@ pub(super) struct CharmBin {
     pub(super) bin: String,
     /// Where its `metadata.yaml` is.
     pub(super) folder: PathBuf,
+    /// Whether it wants `charmd` beside `dispatch`.
+    pub(super) has_daemon: bool,
 }
 
 /// The part of `cargo metadata` that we read.
@@ -60,6 +62,8 @@ struct Target {
 struct Section {
     bin: String,
     folder: PathBuf,
+    #[serde(default)]
+    daemon: bool,
 }
 
 impl Workspace {
@@ -102,7 +106,7 @@ fn charm_bins(package: &Package) -> Result<Vec<CharmBin>, PackError> {
     let package_dir = package.manifest_path.parent().unwrap_or(Path::new("."));
     sections
         .into_iter()
-        .map(|Section { bin, folder }| {
+        .map(|Section { bin, folder, daemon }| {
             if !known.contains(&bin) {
                 let known = known.clone();
                 return Err(PackError::NoBin { package: package.name.clone(), bin, known });
@@ -110,13 +114,14 @@ fn charm_bins(package: &Package) -> Result<Vec<CharmBin>, PackError> {
             let folder = package_dir.join(folder);
             // For messages: `charm/..` reads worse than what it is.
             let folder = folder.canonicalize().unwrap_or(folder);
-            Ok(CharmBin { package_id: package.id.clone(), package: package.name.clone(), bin, folder })
+            let (package_id, package) = (package.id.clone(), package.name.clone());
+            Ok(CharmBin { package_id, package, bin, folder, has_daemon: daemon })
         })
         .collect()
 }
 
 /// Whether the workspace's manifest has a `[profile.pack]`, which `cargo metadata` does not tell.
-fn has_pack_profile(root: &Path) -> bool {
+pub(super) fn has_pack_profile(root: &Path) -> bool {
     let manifest = std::fs::read_to_string(root.join("Cargo.toml")).unwrap_or_default();
     manifest.lines().any(|line| line.trim() == "[profile.pack]")
 }

@@ -49,6 +49,10 @@ impl CheckIns {
         self.0.get(path).map(String::as_str)
     }
 
+    pub(super) fn paths(&self) -> impl Iterator<Item = &VariablePath> {
+        self.0.keys()
+    }
+
     pub(super) fn set(&mut self, path: VariablePath, text: Option<&str>) {
         match text {
             Some(text) => self.0.insert(path, text.to_owned()),

@@ -120,6 +120,9 @@ impl<'a> Declaration<'a> {
             return Err(WaiterError::Full { bytes });
         }
         self.waiters.write(&relation, &records)?;
+        if let Some(service) = self.waiters.service() {
+            service.declare(name, &records.0[name]);
+        }
         Ok(())
     }
 }

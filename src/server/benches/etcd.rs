@@ -1,4 +1,5 @@
-//! What a write costs through `charmd` on etcd, against a bare put of etcd.
+//! What a write costs through `charmd` on etcd, against a bare put of etcd; and how long it takes until a
+//! thousand who watch have heard of it.
 //!
 //! ```console
 //! $ cargo bench -p charms-reactive-server --bench etcd
@@ -35,6 +36,11 @@ const WRITES: usize = 400;
 /// How many clients write at once.
 const CLIENTS: usize = 16;
 
+/// How many watch at once.
+const WATCHERS: usize = 1000;
+/// How long all are left alone before a write, so that whoever was about to wait does.
+const REST: Duration = Duration::from_millis(50);
+
 /// A connection that is kept.
 struct Client<S: Read> {
     stream: BufReader<S>,
@@ -46,9 +52,18 @@ impl<S: Read + Write> Client<S> {
     }
 
     fn post(&mut self, path: &str, body: &Value) {
+        self.send("POST", path, body);
+        self.receive();
+    }
+
+    fn send(&mut self, method: &str, path: &str, body: &Value) {
         let body = body.to_string();
-        let head = format!("POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n", body.len());
+        let head = format!("{method} {path} HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n", body.len());
         self.stream.get_mut().write_all((head + &body).as_bytes()).expect("sent");
+    }
+
+    /// The body of a whole answer.
+    fn receive(&mut self) -> Value {
         let mut length = 0;
         let mut status = String::new();
         loop {
@@ -68,6 +83,16 @@ impl<S: Read + Write> Client<S> {
         let mut body = vec![0; length];
         self.stream.read_exact(&mut body).expect("a body");
         assert!(status.contains(" 200 "), "{status} {}", String::from_utf8_lossy(&body));
+        serde_json::from_slice(&body).expect("JSON")
+    }
+
+    /// The next message of an answer that does not end, which has this word in it.
+    fn receive_with(&mut self, word: &str) {
+        let mut line = String::new();
+        while !(line.starts_with('{') && line.contains(word)) {
+            line.clear();
+            assert_ne!(self.stream.read_line(&mut line).expect("a line"), 0, "the answer ended");
+        }
     }
 }
 
@@ -123,7 +148,117 @@ fn rate(pairs: &mut [Pair], deed: fn(&mut Pair)) -> f64 {
     f64::from(u32::try_from(pairs.len() * (WRITES / 4)).expect("small")) / begin.elapsed().as_secs_f64()
 }
 
+/// A thousand who watch one variable of `charmd`, and a thousand who watch one key of etcd: from the write until
+/// all have heard, and until the write itself is answered.
+struct Watched {
+    charmd: Vec<Client<UnixStream>>,
+    etcd: Vec<Client<TcpStream>>,
+    writer: Pair,
+    /// When the variable was last written.
+    last: Value,
+}
+
+impl Watched {
+    fn new(socket: &Path, address: &str) -> Self {
+        let mut writer = Pair::new(socket, address, "watched".to_owned());
+        let name = format!("{CONFIG}/variables/watched");
+        writer.charmd.send(
+            "POST",
+            &format!("/v1beta1/{CONFIG}/variables"),
+            &json!({"name": name, "text": "0"}),
+        );
+        let last = writer.charmd.receive()["updateTime"].clone();
+        let charmd =
+            (0..WATCHERS).map(|_| Client::new(UnixStream::connect(socket).expect("connected"))).collect();
+        let etcd = (0..WATCHERS).map(|_| {
+            let mut client = Client::new(TcpStream::connect(address).expect("connected"));
+            client.send(
+                "POST",
+                "/v3/watch",
+                &json!({"create_request": {"key": STANDARD.encode("/watched")}}),
+            );
+            client.receive_with("\"created\"");
+            client
+        });
+        let etcd = etcd.collect();
+        Self { charmd, etcd, writer, last }
+    }
+
+    /// Has all of `charmd` watch; their answers are read one after another, as of etcd's.
+    fn charmd(&mut self) -> [Duration; 3] {
+        let path = format!("/v1beta1/{CONFIG}/variables/watched");
+        let begin = Instant::now();
+        for client in &mut self.charmd {
+            client.send("POST", &format!("{path}:watch"), &json!({"newerThan": self.last}));
+        }
+        // Whoever is answered after them knows that they all wait.
+        self.writer.charmd.send("GET", &path, &Value::Null);
+        self.writer.charmd.receive();
+        let renewed = begin.elapsed();
+        std::thread::sleep(REST);
+        let begin = Instant::now();
+        self.writer.charmd.send("PUT", &path, &json!({"text": "1"}));
+        self.last = self.writer.charmd.receive()["updateTime"].clone();
+        let answered = begin.elapsed();
+        for client in &mut self.charmd {
+            assert_eq!(client.receive()["updateTime"], self.last);
+        }
+        [answered, begin.elapsed(), renewed]
+    }
+
+    fn etcd(&mut self) -> [Duration; 2] {
+        std::thread::sleep(REST);
+        let begin = Instant::now();
+        let body = json!({"key": STANDARD.encode("/watched"), "value": STANDARD.encode("1")});
+        self.writer.etcd.post("/v3/kv/put", &body);
+        let answered = begin.elapsed();
+        for client in &mut self.etcd {
+            client.receive_with("\"events\"");
+        }
+        [answered, begin.elapsed()]
+    }
+}
+
+/// A thousand watch: on a server with a directory, and on one with an etcd, against etcd.
+fn watch(cluster: &Cluster, address: &str) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data").display().to_string();
+    let embedded = charmd::Charmd::start(folder.path(), &["--data".to_owned(), data]);
+    let clustered = cluster.charmd();
+    for (place, socket) in [("a directory", embedded.socket.clone()), ("etcd", clustered.socket())] {
+        let mut client = Client::new(UnixStream::connect(&socket).expect("connected"));
+        client.send("POST", "/v1beta1/projects/p/configs", &json!({ "name": CONFIG }));
+        // The other part may have made it.
+        let mut head = [0; 12];
+        client.stream.read_exact(&mut head).expect("an answer");
+        let mut watched = Watched::new(&socket, address);
+        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+        for _ in 0..ROUNDS * 4 {
+            ours.push(watched.charmd());
+            theirs.push(watched.etcd());
+        }
+        let median = |times: &mut dyn Iterator<Item = Duration>| {
+            let mut times: Vec<Duration> = times.collect();
+            times.sort_unstable();
+            times[times.len() / 2]
+        };
+        let [put, all] = [0, 1].map(|part| median(&mut theirs.iter().map(|times| times[part])));
+        let [write, heard, renewed] = [0, 1, 2].map(|part| median(&mut ours.iter().map(|times| times[part])));
+        println!(
+            "{WATCHERS} who watch, charmd on {place}: a write is answered in {write:?} and heard by all in {heard:?} \
+             (then they ask again, in {renewed:?}); of etcd itself {put:?} and {all:?}; ratios {:.2} and {:.2}",
+            write.as_secs_f64() / put.as_secs_f64(),
+            heard.as_secs_f64() / all.as_secs_f64(),
+        );
+    }
+}
+
 fn main() {
+    {
+        let cluster = Cluster::start(1);
+        let url = cluster.urls()[0].clone();
+        watch(&cluster, url.strip_prefix("http://").expect("an address"));
+    }
     for members in [1, 3] {
         let cluster = Cluster::start(members);
         let server = cluster.charmd();

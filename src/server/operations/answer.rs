@@ -1,19 +1,22 @@
 //! Answers in LXD's envelopes.
 
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll};
 
 use axum::body::{Body, Bytes, HttpBody};
 use axum::http::{HeaderValue, Response, StatusCode, header};
 use charms_reactive_operations::Refused;
-use http_body::Frame;
+use http_body::{Frame, SizeHint};
 use serde_json::{Value, json};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::desk::Unavailable;
 
 /// Why a request is not done.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Problem {
+pub(crate) struct Problem {
     code: u16,
     text: String,
     metadata: Value,
@@ -21,7 +24,7 @@ pub(super) struct Problem {
 
 impl Problem {
     /// An HTTP status, and a text for a person.
-    pub(super) fn new(code: u16, text: impl Into<String>) -> Self {
+    pub(crate) fn new(code: u16, text: impl Into<String>) -> Self {
         Self { code, text: text.into(), metadata: Value::Null }
     }
 
@@ -32,12 +35,12 @@ impl Problem {
     }
 
     /// Nothing is there.
-    pub(super) fn not_found() -> Self {
+    pub(crate) fn not_found() -> Self {
         Self::new(404, "Not Found")
     }
 
     /// There is something, but not for this method.
-    pub(super) fn not_implemented() -> Self {
+    pub(crate) fn not_implemented() -> Self {
         Self::new(501, "Not Implemented")
     }
 }
@@ -60,28 +63,77 @@ impl From<Unavailable> for Problem {
 }
 
 /// What a request comes to.
-pub(super) type Answer = Result<Response<Body>, Problem>;
+pub(crate) type Answer = Result<Response<Body>, Problem>;
 
 /// The envelope of an answer, with metadata written into it as JSON.
 ///
 /// The keys `error`, `error_code` and `operation` are left out: Hyperkit would take an empty `error` for the
 /// text of an operation that failed.
-fn sync_text(write: impl FnOnce(&mut String)) -> String {
-    let mut text = "{\"type\":\"sync\",\"status\":\"Success\",\"status_code\":200,\"metadata\":".to_owned();
-    write(&mut text);
-    text.push_str("}\n");
-    text
+pub(crate) fn sync_text(metadata: &str) -> String {
+    format!("{{\"type\":\"sync\",\"status\":\"Success\",\"status_code\":200,\"metadata\":{metadata}}}\n")
 }
 
 /// It is done.
-pub(super) fn sync(metadata: &str) -> Response<Body> {
-    sync_written(|text| text.push_str(metadata))
+pub(crate) fn sync(metadata: &str) -> Response<Body> {
+    respond(200, sync_text(metadata))
 }
 
-/// It is done, with metadata that is written where it is sent from.
-pub(super) fn sync_written(write: impl FnOnce(&mut String)) -> Response<Body> {
-    respond(200, sync_text(write))
+/// How long lists are in all that are being sent, in KiB; further ones wait until others have been read.
+const SENT_KIB_MAX: u32 = 64 * 1024;
+static SENT_KIB: LazyLock<Arc<Semaphore>> =
+    LazyLock::new(|| Arc::new(Semaphore::new(usize::try_from(SENT_KIB_MAX).unwrap_or(usize::MAX))));
+/// How long the last list was: the next is about as long.
+static LAST_KIB: AtomicU32 = AtomicU32::new(1);
+
+/// A list that is made when there is room for it, so that clients who do not read do not fill the memory.
+pub(super) async fn sync_when_there_is_room(
+    metadata: impl AsyncFnOnce() -> Result<String, Problem>,
+) -> Answer {
+    let kib = LAST_KIB.load(Ordering::Relaxed).clamp(1, SENT_KIB_MAX);
+    let room = Arc::clone(&SENT_KIB).acquire_many_owned(kib).await;
+    let text = sync_text(&metadata().await?);
+    LAST_KIB.store(u32::try_from(text.len() / 1024).unwrap_or(u32::MAX), Ordering::Relaxed);
+    let length = u64::try_from(text.len()).unwrap_or(u64::MAX);
+    Ok(respond(200, Body::new(Sent { text: Some(text.into()), length, _room: room.ok() })))
 }
+
+/// A text that takes up its room until it has been sent.
+struct Sent {
+    text: Option<Bytes>,
+    length: u64,
+    _room: Option<OwnedSemaphorePermit>,
+}
+
+impl HttpBody for Sent {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        // In pieces: what has been handed over has not been read yet.
+        let Some(text) = &mut self.text else { return Poll::Ready(None) };
+        let mut piece = text.split_to(text.len().min(PIECE_BYTES));
+        if text.is_empty() {
+            // The last one does not keep all of them.
+            piece = Bytes::copy_from_slice(&piece);
+            self.text = None;
+        }
+        Poll::Ready(Some(Ok(Frame::data(piece))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.text.is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.length)
+    }
+}
+
+/// How much of a list is handed over at a time.
+const PIECE_BYTES: usize = 64 * 1024;
 
 /// It is done, and the answer is for programs that know no envelopes.
 pub(super) fn bare(value: &Value) -> Response<Body> {
@@ -89,21 +141,26 @@ pub(super) fn bare(value: &Value) -> Response<Body> {
 }
 
 /// It is done when this is known; head and status are sent now, so that clients see that they are heard.
-pub(super) fn sync_later(metadata: impl Future<Output = String> + Send + 'static) -> Response<Body> {
-    let text = async move {
-        let metadata = metadata.await;
-        sync_text(|text| text.push_str(&metadata))
-    };
+pub(crate) fn sync_later(metadata: impl Future<Output = String> + Send + 'static) -> Response<Body> {
+    let text = async move { sync_text(&metadata.await) };
     respond(200, Body::new(Later { text: Some(Box::pin(text)) }))
 }
 
+/// It is done, and there is something new.
+pub(super) fn created(url: &str) -> Response<Body> {
+    located(respond(201, sync_text("{}")), url)
+}
+
 /// It goes on in an operation.
-pub(super) fn started(url: &str, operation: &str) -> Response<Body> {
+pub(crate) fn started(url: &str, operation: &str) -> Response<Body> {
     let text = format!(
         "{{\"type\":\"async\",\"status\":\"Operation created\",\"status_code\":100,\"operation\":\"{url}\",\
          \"error_code\":0,\"error\":\"\",\"metadata\":{operation}}}\n"
     );
-    let mut response = respond(202, text);
+    located(respond(202, text), url)
+}
+
+fn located(mut response: Response<Body>, url: &str) -> Response<Body> {
     if let Ok(location) = HeaderValue::from_str(url) {
         response.headers_mut().insert(header::LOCATION, location);
     }
@@ -111,7 +168,7 @@ pub(super) fn started(url: &str, operation: &str) -> Response<Body> {
 }
 
 /// It is not done.
-pub(super) fn failed(problem: &Problem) -> Response<Body> {
+pub(crate) fn failed(problem: &Problem) -> Response<Body> {
     let body = json!({
         "type": "error", "status": "", "status_code": 0, "operation": "",
         "error_code": problem.code, "error": problem.text, "metadata": problem.metadata,

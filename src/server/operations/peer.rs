@@ -1,34 +1,55 @@
-//! Who calls on a unix socket: what the system says about the other process.
+//! Who calls: what the system says about the other process, or TLS about the client.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::OnceLock;
 
-use axum::extract::connect_info::Connected;
-use axum::serve::IncomingStream;
 use charms_reactive_core::operation::Requestor;
-use tokio::net::UnixListener;
 
-/// Who calls; the system vouches for it.
+use crate::certificate::Certificate;
+
+/// Who calls.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Peer {
-    /// The number of the user; None where the system does not tell.
-    pub uid: Option<u32>,
-}
-
-impl Connected<IncomingStream<'_, UnixListener>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, UnixListener>) -> Self {
-        Self { uid: stream.io().peer_cred().ok().map(|credentials| credentials.uid()) }
-    }
+pub enum Peer {
+    /// A process of this machine; the system vouches for it.
+    Unix {
+        /// The number of the user; None where the system does not tell.
+        uid: Option<u32>,
+    },
+    /// A client over TLS.
+    Tls {
+        /// From where.
+        address: SocketAddr,
+        /// What it has shown, and has the key of.
+        certificate: Option<Certificate>,
+    },
 }
 
 impl Peer {
+    /// Whether it is the user that runs this program, or root.
+    pub fn is_owner(&self) -> bool {
+        match self {
+            Self::Unix { uid } => {
+                uid.is_some_and(|uid| uid == 0 || uid == rustix::process::geteuid().as_raw())
+            }
+            Self::Tls { .. } => false,
+        }
+    }
+
     /// As whoever asked for an operation.
     pub fn requestor(&self) -> Requestor {
-        let username = match self.uid {
-            Some(uid) => users().get(&uid).cloned().unwrap_or_else(|| format!("uid {uid}")),
-            None => "unknown".to_owned(),
+        let (username, protocol, address) = match self {
+            Self::Unix { uid: Some(uid) } => {
+                let name = users().get(uid).cloned();
+                (name.unwrap_or_else(|| format!("uid {uid}")), "unix", "@".to_owned())
+            }
+            Self::Unix { uid: None } => ("unknown".to_owned(), "unix", "@".to_owned()),
+            Self::Tls { address, certificate } => {
+                let name = certificate.as_ref().map(Certificate::fingerprint);
+                (name.unwrap_or_default(), "tls", address.to_string())
+            }
         };
-        Requestor { username, protocol: "unix".to_owned(), address: "@".to_owned() }
+        Requestor { username, protocol: protocol.to_owned(), address }
     }
 }
 
@@ -59,6 +80,6 @@ mod tests {
         let users = read("root:x:0:0:root:/root:/bin/sh\ntoor:x:0:0::/:/\nbroken\nweb:x:33:33::/:/\n");
         let expected = [(0, "root".to_owned()), (33, "web".to_owned())];
         assert_eq!(users, BTreeMap::from(expected));
-        assert_eq!(Peer { uid: Some(4_000_000_000) }.requestor().username, "uid 4000000000");
+        assert_eq!(Peer::Unix { uid: Some(4_000_000_000) }.requestor().username, "uid 4000000000");
     }
 }

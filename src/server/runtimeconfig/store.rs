@@ -11,7 +11,7 @@ use super::variable::Variable;
 use super::waiter::KeptWaiter;
 use crate::database::DatabaseError;
 
-pub use etcd::{Endpoint, EndpointError, Etcd, EtcdTls, EtcdTlsError};
+pub use etcd::{Endpoint, EndpointError, Etcd, EtcdTls, EtcdTlsError, EtcdUser};
 pub use sqlite::Sqlite;
 
 /// Why nothing could be kept, or read again.
@@ -50,6 +50,9 @@ pub enum StoreError {
     /// etcd is to be reached by TLS, and cannot be.
     #[error(transparent)]
     Tls(#[from] EtcdTlsError),
+    /// There is no password in the file that should have it.
+    #[error("cannot read a password from `{0}`, expected a file with one line")]
+    Password(String),
     /// etcd answers, and does not do it.
     #[error("etcd refuses: {0}")]
     Refused(String),
@@ -106,6 +109,13 @@ pub enum Change {
     PutRequest(Request),
     /// A request id is forgotten.
     DropRequest { list: String, id: String },
+}
+
+impl Change {
+    /// Whether a waiter may have ended by it, or be gone.
+    pub fn is_of_waiter(&self) -> bool {
+        matches!(self, Self::PutWaiter { .. } | Self::DropWaiter { .. } | Self::DropConfig { .. })
+    }
 }
 
 /// What others have kept in the same store.

@@ -12,13 +12,20 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("charms-reactive-core", &[]),
     ("charms-reactive-macros", &[]),
     ("charms-reactive-hookcmd", &["charms-reactive-core"]),
+    ("charms-reactive-client", &["charms-reactive-core"]),
     ("charms-reactive-waiters", &["charms-reactive-core"]),
     ("charms-reactive-operations", &["charms-reactive-core"]),
     (
         "charms-reactive-runtime",
-        &["charms-reactive-core", "charms-reactive-hookcmd", "charms-reactive-waiters"],
+        &[
+            "charms-reactive-client",
+            "charms-reactive-core",
+            "charms-reactive-hookcmd",
+            "charms-reactive-waiters",
+        ],
     ),
     ("charms-reactive-import", &["charms-reactive-core", "charms-reactive-runtime"]),
+    ("charms-reactive-remote", &["charms-reactive-client", "charms-reactive-core"]),
     ("charms-reactive-sim", &["charms-reactive-core", "charms-reactive-hookcmd"]),
     (
         "charms-reactive",
@@ -29,14 +36,31 @@ const FLOORS: &[(&str, &[&str])] = &[
             "charms-reactive-runtime",
         ],
     ),
-    ("charms-reactive-testkit", &["charms-reactive", "charms-reactive-sim"]),
+    (
+        "charms-reactive-testkit",
+        &["charms-reactive", "charms-reactive-core", "charms-reactive-operations", "charms-reactive-sim"],
+    ),
     ("prometheus-manual", &["charms-reactive-core", "charms-reactive-runtime"]),
     ("prometheus-scrape-jobs", &["charms-reactive", "prometheus-manual"]),
     (
         "charms-reactive-server",
-        &["charms-reactive-core", "charms-reactive-operations", "charms-reactive-waiters"],
+        &[
+            "charms-reactive-client",
+            "charms-reactive-core",
+            "charms-reactive-operations",
+            "charms-reactive-waiters",
+        ],
     ),
-    ("charms-reactive-cli", &["charms-reactive-core", "charms-reactive-hookcmd", "charms-reactive-sim"]),
+    (
+        "charms-reactive-cli",
+        &[
+            "charms-reactive-client",
+            "charms-reactive-core",
+            "charms-reactive-hookcmd",
+            "charms-reactive-remote",
+            "charms-reactive-sim",
+        ],
+    ),
     // A charm of the tests with SQLite, apart from those without.
     ("charms-reactive-tests-import", &["charms-reactive", "charms-reactive-import"]),
     // The roof: sees all, seen by none.
@@ -53,6 +77,7 @@ const JUDGE: (&str, &str) = ("charms-reactive-sim", "charms-reactive-runtime");
 const RUNTIME_BRINGS: &[&str] = &[
     "equivalent",
     "hashbrown",
+    "httparse",
     "indexmap",
     "itoa",
     "log",

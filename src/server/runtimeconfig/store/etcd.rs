@@ -19,6 +19,7 @@ mod head;
 mod plan;
 mod record;
 mod tls;
+mod user;
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher as _, Hasher as _};
@@ -36,6 +37,7 @@ use super::{Change, Kept, News, Snapshot, Store, StoreError, Wake};
 
 pub use gateway::{Endpoint, EndpointError};
 pub use tls::{EtcdTls, EtcdTlsError};
+pub use user::EtcdUser;
 
 /// How many records are read at once, to begin with.
 const PAGE: usize = 1000;
@@ -128,6 +130,12 @@ impl Etcd {
             follower: None,
             wake: None,
         })
+    }
+
+    /// The same, as a user of etcd.
+    #[must_use]
+    pub fn user(self, user: EtcdUser) -> Self {
+        Self { gateway: self.gateway.user(user), ..self }
     }
 
     fn ask(&mut self, path: &str, body: &Value) -> Result<Value, Trouble> {

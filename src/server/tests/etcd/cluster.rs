@@ -130,7 +130,7 @@ impl Cluster {
         self.ask(number, "/v3/kv/compaction", &json!({"revision": answer["header"]["revision"]})).map(drop)
     }
 
-    fn ask(&self, number: usize, path: &str, body: &Value) -> io::Result<Value> {
+    pub(crate) fn ask(&self, number: usize, path: &str, body: &Value) -> io::Result<Value> {
         let mut stream = TcpStream::connect(("127.0.0.1", self.members[number].client))?;
         stream.set_read_timeout(Some(Duration::from_secs(5)))?;
         let body = body.to_string();

@@ -12,3 +12,4 @@ mod faults;
 mod large;
 mod servers;
 mod tls;
+mod users;

@@ -1,8 +1,11 @@
-//! Google's own clients, unchanged, against `charmd` over TCP: googleapiclient and google-cloud-runtimeconfig.
+//! Google's own clients, unchanged, against `charmd` over TCP: googleapiclient, google-cloud-runtimeconfig, and
+//! the command line of Firebase.
 //!
 //! Needs Python: `tests/setup/python.sh` installs the clients into `.venv`.
 
 #![expect(clippy::disallowed_methods, reason = "starts the server and Python")]
+
+mod firebase;
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};

@@ -23,6 +23,11 @@ pub(crate) struct Charmd {
 impl Charmd {
     /// Starts a server whose socket is in `folder`, with the arguments that say where it keeps its data.
     pub(crate) fn start(folder: &Path, store: &[String]) -> Self {
+        Self::start_with(folder, store, "")
+    }
+
+    /// The same, with this `PATH`.
+    pub(crate) fn start_with(folder: &Path, store: &[String], programs: &str) -> Self {
         let socket = folder.join("charmd.socket");
         let log = OpenOptions::new().append(true).create(true).open(folder.join("charmd.log"));
         let log = Stdio::from(log.expect("a log"));
@@ -31,6 +36,8 @@ impl Charmd {
             .args(store)
             .arg("--socket")
             .arg(&socket)
+            .env("PATH", programs)
+            .env("JUJU_CONTEXT_ID", "of whoever started it")
             .stderr(log)
             .spawn()
             .expect("charmd starts");

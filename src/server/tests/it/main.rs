@@ -11,6 +11,8 @@ mod http;
 mod keeper;
 mod memory;
 mod operations;
+mod service;
 mod socket;
 mod sqlite;
 mod undo;
+mod wake;

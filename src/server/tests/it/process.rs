@@ -91,8 +91,16 @@ fn what_was_answered_survives_a_kill_and_no_waiter_ends_twice() {
 }
 
 #[test]
-fn hundreds_of_watches_wait_without_a_thread_each() {
-    const WATCHES: usize = 900;
+fn ten_thousand_watches_wait_without_a_thread_each() {
+    const WATCHES: usize = 10_000;
+    // Each is a file for the client, and one for the server, which has the same limit.
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    assert!(
+        limit.maximum.is_none_or(|most| most > 10_100),
+        "too few open files: `ulimit -Hn` says {limit:?}"
+    );
+    let limit = rustix::process::Rlimit { current: limit.maximum, ..limit };
+    rustix::process::setrlimit(rustix::process::Resource::Nofile, limit).expect("more open files");
     let place = Place::new();
     let server = place.start();
     let socket = server.socket.clone();

@@ -1,6 +1,8 @@
-//! LXD's own clients, unchanged, against `charmd` over a unix socket: `lxc`, and pylxd; and LXD itself beside it.
+//! LXD's own clients, unchanged, against `charmd` over a unix socket: `lxc`, pylxd, and `incus`; and LXD itself
+//! beside it.
 //!
-//! Needs `lxc` and LXD (`tests/setup/debian.sh`, and root) and pylxd in `.venv` (`tests/setup/python.sh`).
+//! Needs `lxc` and LXD (`tests/setup/debian.sh`, and root), pylxd in `.venv` (`tests/setup/python.sh`), and Incus
+//! (`tests/setup/incus.sh`).
 
 #![expect(clippy::disallowed_methods, reason = "starts the server and the clients")]
 
@@ -11,9 +13,11 @@ mod charmd;
 #[path = "../it/operations/client.rs"]
 mod client;
 mod compared;
+mod incus;
 #[expect(dead_code, reason = "shared with the bench")]
 #[path = "../../../../tests/support/lxd.rs"]
 mod lxd;
+mod remote;
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};

@@ -20,6 +20,7 @@ mod kubernetes;
 mod membership;
 mod network;
 mod order;
+mod outside;
 mod page;
 mod planted;
 mod restricted;

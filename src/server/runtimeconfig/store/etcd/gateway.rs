@@ -19,6 +19,7 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsConnector;
 
 use super::plan::{Keys, encoded};
+use super::user::{EtcdUser, Session};
 use crate::runtimeconfig::store::StoreError;
 
 /// How long one member has to answer.
@@ -131,6 +132,7 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Connection for T {}
 pub(super) struct Gateway {
     endpoints: Vec<Endpoint>,
     tls: Option<Arc<ClientConfig>>,
+    session: Session,
     at: usize,
     open: Option<SendRequest<Full<Bytes>>>,
     is_down: bool,
@@ -139,12 +141,18 @@ pub(super) struct Gateway {
 impl Gateway {
     /// A way to at least one member.
     pub(super) fn new(endpoints: Vec<Endpoint>, tls: Option<Arc<ClientConfig>>) -> Self {
-        Self { endpoints, tls, at: 0, open: None, is_down: false }
+        Self { endpoints, tls, session: Session::default(), at: 0, open: None, is_down: false }
+    }
+
+    /// The same, as a user.
+    pub(super) fn user(self, user: EtcdUser) -> Self {
+        Self { session: Session::new(Some(user)), ..self }
     }
 
     /// Another way, for requests at the same time.
     pub(super) fn another(&self) -> Self {
-        Self::new(self.endpoints.clone(), self.tls.clone())
+        let session = self.session.another();
+        Self { session, ..Self::new(self.endpoints.clone(), self.tls.clone()) }
     }
 
     /// Asks the next member from now on.
@@ -174,8 +182,13 @@ impl Gateway {
         let mut why = "no answer in time".to_owned();
         let answer = timeout(patience, async {
             let mut failed = 0;
+            let mut has_signed_in = false;
             loop {
-                match timeout(attempt, self.ask_one(path, body)).await {
+                match timeout(attempt, self.ask_signed_in(path, body)).await {
+                    Ok(Err(trouble)) if !has_signed_in && self.session.is_over(&trouble) => {
+                        has_signed_in = true;
+                        continue;
+                    }
                     Ok(Err(trouble)) if trouble.is_passing() => {
                         let (Trouble::Unreachable(text) | Trouble::Refused { message: text, .. }) = trouble;
                         why = text;
@@ -193,6 +206,20 @@ impl Gateway {
         let answer = answer.await.unwrap_or(Err(Trouble::Unreachable(why)));
         self.is_down = matches!(answer, Err(Trouble::Unreachable(_)));
         answer
+    }
+
+    async fn ask_signed_in(&mut self, path: &str, body: &Value) -> Result<Value, Trouble> {
+        self.sign_in().await?;
+        self.ask_one(path, body).await
+    }
+
+    /// Signs in, if that has to be done.
+    async fn sign_in(&mut self) -> Result<(), Trouble> {
+        if let Some((path, body)) = self.session.sign_in() {
+            let answer = self.ask_one(path, &body).await?;
+            self.session.signed_in(&answer);
+        }
+        Ok(())
     }
 
     async fn ask_one(&mut self, path: &str, body: &Value) -> Result<Value, Trouble> {
@@ -253,6 +280,9 @@ impl Gateway {
         if let Ok(host) = self.endpoints[self.at].host.parse() {
             request.headers_mut().insert(hyper::header::HOST, host);
         }
+        if let Some(Ok(token)) = self.session.token().map(str::parse) {
+            request.headers_mut().insert(hyper::header::AUTHORIZATION, token);
+        }
         request
     }
 
@@ -262,6 +292,9 @@ impl Gateway {
             "key": encoded(&keys.head()), "start_revision": from.to_string(),
         }});
         let begin = async {
+            // A watch lasts: it does not begin with a token that may be over.
+            self.session = self.session.another();
+            self.sign_in().await?;
             let mut sender = self.connect().await?;
             let response =
                 sender.send_request(self.request("/v3/watch", &body)).await.map_err(unreachable)?;

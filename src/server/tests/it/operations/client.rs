@@ -130,7 +130,7 @@ pub(crate) fn read_rest(mut stream: UnixStream) -> String {
 }
 
 /// A body that was sent in pieces.
-fn unchunked(mut rest: &str) -> String {
+pub(crate) fn unchunked(mut rest: &str) -> String {
     let mut whole = String::new();
     while let Some((length, more)) = rest.split_once("\r\n") {
         let length = usize::from_str_radix(length, 16).expect("a length");
