@@ -103,8 +103,8 @@ impl Registry {
                 // A child starts when its turn comes, and waits for nobody else.
                 (Some(_), OnConflict::Replace) if place == 0 => {
                     let others: Vec<OperationId> = follower.into_iter().chain(holder).collect();
-                    if others.iter().any(|id| self.operations[id].is_fixed()) {
-                        return Err(Refused::NotCancellable);
+                    if let Some(holder) = others.iter().find(|id| self.operations[id].is_fixed()) {
+                        return Err(Refused::Conflict { holder: *holder });
                     }
                     conflict = Conflict::Replace(others);
                 }

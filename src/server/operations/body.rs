@@ -146,6 +146,7 @@ pub(super) fn reason(body: &[u8]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use charms_reactive_core::operation::End;
+    use proptest::prelude::*;
 
     use proptest::prelude::*;
 

@@ -23,8 +23,12 @@ enum Answer {
     Sync(Kind),
     /// An operation, which goes on.
     Async,
+    /// At once: either something is new, or a token is made, which goes on.
+    CreatedOrAsync,
     /// No envelope.
     Bare,
+    /// Text for Prometheus.
+    Plain,
     /// A websocket.
     Upgrade,
 }
@@ -48,6 +52,10 @@ enum Kind {
     Seconds(u32),
     /// From -1: no limit.
     Limit,
+    /// Of an event.
+    Sequence,
+    /// Of a certificate, or its first digits.
+    Fingerprint,
     Truth,
     OneOf(&'static [&'static str]),
     /// Texts by text, lists of them.
@@ -61,6 +69,8 @@ enum Kind {
     Messages(&'static str),
     /// By status: lists of URLs, or of operations.
     Lists,
+    /// URLs, or certificates.
+    Certificates,
 }
 
 struct Parameter {
@@ -94,11 +104,16 @@ const PARAMETERS: &[Parameter] = &[
     Parameter { name: "before", kind: Kind::Id, about: "Those older than this one." },
     Parameter { name: "timeout", kind: Kind::Limit,
                 about: "Seconds, after which the answer is the operation as it is then; for ever below 0, and where it is missing." },
-    Parameter { name: "secret", kind: Kind::Text, about: "Opens one socket of an operation, once." },
+    Parameter { name: "secret", kind: Kind::Text, about: "Opens one socket of an operation, once; or lets one wait for an operation without being trusted." },
+    Parameter { name: "target", kind: Kind::Form(PROJECT_FORM),
+                about: "The member of the cluster that is meant; where it is missing, lists are of all, and starts are here." },
+    Parameter { name: "since", kind: Kind::Sequence,
+                about: "Begins with what came after this event; 410 where some of that has been forgotten." },
     Parameter { name: "type", kind: Kind::Form(TYPES_FORM), about: "What is told; all where it is missing." },
 ];
 
 const ONE: &str = "/1.0/operations/{id}";
+const CERTIFICATE: &str = "/1.0/certificates/{fingerprint}";
 
 #[rustfmt::skip]
 const ROUTES: &[Route] = &[
@@ -108,20 +123,37 @@ const ROUTES: &[Route] = &[
             answer: Answer::Sync(Kind::Message("Server")), about: "Tells what the server is." },
     Route { path: "/1.0/openapi.json", http: "get", id: "description", query: &[], body: None, answer: Answer::Bare,
             about: "Gives this description." },
+    Route { path: "/1.0/metrics", http: "get", id: "metrics", query: &[], body: None, answer: Answer::Plain,
+            about: "Tells how requests came out, what operations there are, and how they ended." },
+    Route { path: "/1.0/projects", http: "get", id: "projects", query: &[], body: None, answer: Answer::Sync(Kind::Texts),
+            about: "Lists the project that is always there; others need not be made." },
+    Route { path: "/1.0/certificates", http: "get", id: "certificates.list", query: &["recursion"], body: None,
+            answer: Answer::Sync(Kind::Certificates), about: "Lists whom the server trusts over TLS." },
+    Route { path: "/1.0/certificates", http: "post", id: "certificates.add", query: &[], body: Some("Trust"),
+            answer: Answer::CreatedOrAsync, about: "Trusts a client, or makes a token, or lets in who has one." },
+    Route { path: CERTIFICATE, http: "get", id: "certificates.get", query: &[], body: None,
+            answer: Answer::Sync(Kind::Message("Certificate")), about: "Gives a client that is trusted." },
+    Route { path: CERTIFICATE, http: "delete", id: "certificates.remove", query: &[], body: None,
+            answer: Answer::Sync(Kind::Nothing), about: "Trusts a client no longer, from the next request on." },
+    Route { path: "/1.0/outbox", http: "get", id: "outbox.list", query: &[], body: None,
+            answer: Answer::Sync(Kind::Messages("Operation")),
+            about: "Lists operations that were started with `wake`, and whose end nobody has acknowledged." },
+    Route { path: "/1.0/outbox/{id}", http: "delete", id: "outbox.acknowledge", query: &[], body: None,
+            answer: Answer::Sync(Kind::Nothing), about: "Acknowledges the end of an operation." },
     Route { path: "/1.0/operations", http: "get", id: "operations.list",
-            query: &["recursion", "project", "all-projects", "filter", "limit", "before"], body: None,
+            query: &["recursion", "project", "all-projects", "filter", "limit", "before", "target"], body: None,
             answer: Answer::Sync(Kind::Lists), about: "Lists operations by status, those that have ended, too." },
-    Route { path: "/1.0/operations", http: "post", id: "operations.start", query: &["project"], body: Some("Start"),
+    Route { path: "/1.0/operations", http: "post", id: "operations.start", query: &["project", "target"], body: Some("Start"),
             answer: Answer::Async, about: "Starts a registered kind of work; LXD has no such request." },
     Route { path: ONE, http: "get", id: "operations.get", query: &["recursion"], body: None,
             answer: Answer::Sync(Kind::Message("Operation")), about: "Gives an operation." },
     Route { path: ONE, http: "delete", id: "operations.cancel", query: &[], body: Some("Cancel"),
             answer: Answer::Sync(Kind::Nothing), about: "Tells an operation to stop, and waits a second at most for its end." },
-    Route { path: "/1.0/operations/{id}/wait", http: "get", id: "operations.wait", query: &["timeout"], body: None,
+    Route { path: "/1.0/operations/{id}/wait", http: "get", id: "operations.wait", query: &["timeout", "secret"], body: None,
             answer: Answer::Sync(Kind::Message("Operation")), about: "Gives an operation when it has ended." },
     Route { path: "/1.0/operations/{id}/websocket", http: "get", id: "operations.connect", query: &["secret"], body: None,
             answer: Answer::Upgrade, about: "Connects to an operation of the class `websocket`." },
-    Route { path: "/1.0/events", http: "get", id: "events", query: &["type", "project", "all-projects"], body: None,
+    Route { path: "/1.0/events", http: "get", id: "events", query: &["type", "project", "all-projects", "since"], body: None,
             answer: Answer::Upgrade, about: "Tells what happens, in order: each frame is an `Event`." },
 ];
 
@@ -160,8 +192,10 @@ const MESSAGES: &[Message] = &[
         ("resources", Kind::Urls, false, "What it touches."),
         ("metadata", Kind::Map, false, "What can be seen of it from the beginning."),
         ("reference", Kind::Text, false, "Of a reference, one runs in each project."),
-        ("on_conflict", Kind::OneOf(&["fail", "join"]), false, "Where one runs: refuse, or give that one."),
+        ("on_conflict", Kind::OneOf(&["fail", "join", "replace"]), false,
+         "Where one runs: refuse, or give that one, or tell it to stop and start when it has."),
         ("may_cancel", Kind::Truth, false, "Whether it can be cancelled."),
+        ("wake", Kind::Truth, false, "Whether its end is announced to the unit until that is acknowledged."),
     ] },
     Message { name: "Demo", about: "The input of `demo`: work that takes its time, and ends as it is told.", fields: &[
         ("duration", Kind::Seconds(86_400), false, "In all; 1 where it is missing."),
@@ -198,9 +232,26 @@ const MESSAGES: &[Message] = &[
     Message { name: "Event", about: "A frame of `/1.0/events`.", fields: &[
         ("type", Kind::OneOf(&["operation", "lifecycle", "logging"]), true, "What metadata is: an `Operation`, or what was done."),
         ("timestamp", Kind::Time, true, "When."),
+        ("sequence", Kind::Sequence, true, "Its number: that of the next one is one more."),
         ("metadata", Kind::Map, true, "What."),
         ("location", Kind::Text, true, "The name of the server."),
         ("project", Kind::Text, false, "In which project; missing where it is of the whole server."),
+    ] },
+    Message { name: "Certificate", about: "A client that is trusted over TLS.", fields: &[
+        ("name", Kind::Text, true, "For people."),
+        ("type", Kind::OneOf(&["client"]), true, "What it is."),
+        ("restricted", Kind::Truth, true, "False: it may do everything."),
+        ("projects", Kind::Texts, true, "Empty."),
+        ("certificate", Kind::Text, true, "PEM."),
+        ("fingerprint", Kind::Fingerprint, true, "SHA-256 of the certificate."),
+    ] },
+    Message { name: "Trust", about: "Whom to trust.", fields: &[
+        ("name", Kind::Text, false, "For people; that of the token goes first."),
+        ("type", Kind::OneOf(&["client"]), false, "What it is."),
+        ("certificate", Kind::Text, false, "PEM, or base64 of what stands in it; what was shown over TLS where it is missing."),
+        ("token", Kind::Truth, false, "Makes a token: an operation with a `secret` that lets one client in."),
+        ("trust_token", Kind::Text, false, "The token of a client that wants to come in, or its secret."),
+        ("password", Kind::Text, false, "The same, as older clients say it."),
     ] },
     Message { name: "Error", about: "Why it is not done.", fields: &[
         ("type", Kind::OneOf(&["error"]), true, "What it is."),
@@ -220,8 +271,11 @@ pub fn openapi() -> Value {
         let path = paths.entry(route.path).or_insert_with(|| {
             let id = json!({"name": "id", "in": "path", "required": true, "description": "An operation, or a child of one.",
                             "schema": schema(Kind::Id)});
-            let of_one: Vec<Value> = route.path.contains("{id}").then_some(id).into_iter().collect();
-            json!({ "parameters": of_one })
+            let fingerprint = json!({"name": "fingerprint", "in": "path", "required": true,
+                                     "description": "A client that is trusted.", "schema": schema(Kind::Fingerprint)});
+            let of_path = [("{id}", id), ("{fingerprint}", fingerprint)];
+            let of_path = of_path.into_iter().filter(|(mark, _)| route.path.contains(mark));
+            json!({ "parameters": of_path.map(|(_, parameter)| parameter).collect::<Vec<_>>() })
         });
         path[route.http] = method(route);
     }
@@ -246,32 +300,36 @@ fn method(route: &Route) -> Value {
         json!({"name": parameter.name, "in": "query", "description": parameter.about, "schema": schema(parameter.kind)})
     });
     let content = |schema: Value| json!({"application/json": {"schema": schema}});
-    let (code, answer) = match route.answer {
-        Answer::Sync(kind) => (
-            "200",
-            json!({"description": "It is done.", "content": content(envelope("sync", "Success", 200, &schema(kind)))}),
-        ),
-        Answer::Async => {
-            let mut started =
-                envelope("async", "Operation created", 100, &schema(Kind::Message("Operation")));
-            for (name, kind) in
-                [("operation", Kind::Text), ("error", Kind::OneOf(&[""])), ("error_code", Kind::Number(0))]
-            {
-                started["properties"][name] = schema(kind);
-            }
-            ("202", json!({"description": "It goes on.", "content": content(started)}))
+    let sync = |kind| json!({"description": "It is done.", "content": content(envelope("sync", "Success", 200, &schema(kind)))});
+    let started = || {
+        let mut started = envelope("async", "Operation created", 100, &schema(Kind::Message("Operation")));
+        for (name, kind) in
+            [("operation", Kind::Text), ("error", Kind::OneOf(&[""])), ("error_code", Kind::Number(0))]
+        {
+            started["properties"][name] = schema(kind);
         }
-        Answer::Bare => ("200", json!({"description": "It is done.", "content": content(schema(Kind::Map))})),
-        Answer::Upgrade => ("101", json!({"description": "A websocket."})),
+        json!({"description": "It goes on.", "content": content(started)})
     };
+    let plain = json!({"text/plain": {"schema": {"type": "string"}}});
+    let answers = match route.answer {
+        Answer::Sync(kind) => vec![("200", sync(kind))],
+        Answer::Async => vec![("202", started())],
+        Answer::CreatedOrAsync => vec![("201", sync(Kind::Nothing)), ("202", started())],
+        Answer::Bare => {
+            vec![("200", json!({"description": "It is done.", "content": content(schema(Kind::Map))}))]
+        }
+        Answer::Plain => vec![("200", json!({"description": "It is done.", "content": plain}))],
+        Answer::Upgrade => vec![("101", json!({"description": "A websocket."}))],
+    };
+    let refused =
+        json!({"description": "It is not done.", "content": content(schema(Kind::Message("Error")))});
+    let answers = answers.into_iter().chain([("default", refused)]);
+    let answers: Map<String, Value> = answers.map(|(code, answer)| (code.to_owned(), answer)).collect();
     let mut method = json!({
         "operationId": route.id,
         "summary": route.about,
         "parameters": queried.collect::<Vec<_>>(),
-        "responses": {
-            code: answer,
-            "default": {"description": "It is not done.", "content": content(schema(Kind::Message("Error")))},
-        },
+        "responses": answers,
     });
     if let Some(body) = route.body {
         method["requestBody"] =
@@ -326,6 +384,8 @@ fn schema(kind: Kind) -> Value {
         Kind::Count(max) => json!({"type": "integer", "minimum": 1, "maximum": max}),
         Kind::Seconds(max) => json!({"type": "number", "minimum": 0, "maximum": max}),
         Kind::Limit => json!({"type": "integer", "minimum": -1, "maximum": 1_000_000}),
+        Kind::Sequence => json!({"type": "integer", "minimum": 0, "maximum": 9_007_199_254_740_991_u64}),
+        Kind::Fingerprint => json!({"type": "string", "pattern": "^[0-9a-f]{1,64}$"}),
         Kind::Truth => json!({"type": "boolean"}),
         Kind::OneOf(choices) => json!({"type": "string", "enum": choices}),
         Kind::Urls => {
@@ -336,6 +396,9 @@ fn schema(kind: Kind) -> Value {
         Kind::Nothing => json!({"type": "object", "additionalProperties": false}),
         Kind::Message(name) => reference(name),
         Kind::Messages(name) => json!({"type": "array", "items": reference(name)}),
+        Kind::Certificates => {
+            json!({"type": "array", "items": {"oneOf": [{"type": "string"}, reference("Certificate")]}})
+        }
         Kind::Lists => {
             let list =
                 json!({"type": "array", "items": {"oneOf": [{"type": "string"}, reference("Operation")]}});

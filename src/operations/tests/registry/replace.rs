@@ -71,7 +71,7 @@ fn one_that_waits_for_another_can_be_cancelled() {
 fn what_may_not_be_cancelled_is_not_replaced() {
     let mut desk = Desk::new();
     let first = desk.start(Draft { may_cancel: false, ..replacing(task()) });
-    assert_eq!(desk.create(replacing(task())), Err(Refused::NotCancellable));
+    assert_eq!(desk.create(replacing(task())), Err(Refused::Conflict { holder: first }));
     assert_eq!((desk.status(first), desk.registry.operations().count()), (Status::Running, 1));
     // A child has its turn, and waits for nobody else.
     let error = desk.create(task().child(replacing(task())));
