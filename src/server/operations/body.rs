@@ -148,8 +148,6 @@ mod tests {
     use charms_reactive_core::operation::End;
     use proptest::prelude::*;
 
-    use proptest::prelude::*;
-
     use super::super::kind::{Kind, Work};
     use super::*;
 

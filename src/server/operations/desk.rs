@@ -12,7 +12,7 @@ use charms_reactive_core::operation::{End, Fault, OperationId};
 use charms_reactive_core::waiter::Moment;
 use charms_reactive_operations::{
     Change, Children, Created, Differences, Draft, Effect, Notice, Operation, Query, Refused, Registry,
-    Retention, WaitId,
+    WaitId,
 };
 use tokio::runtime::Handle;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
@@ -21,6 +21,7 @@ use tokio::task::AbortHandle;
 use super::events::{Frame, LISTENER_FRAMES_MAX, Line, Missed};
 use super::kind::{Connection, Kinds, Work};
 use super::metrics::Metrics;
+use super::settings::{Announce, Settings};
 use super::store::{Store, StoreError};
 use super::view::View;
 use super::waiting::Waiting;
@@ -38,44 +39,6 @@ const ID_STEP: Duration = Duration::from_nanos(250);
 const CHANCE: &str = "the system has chance without end";
 /// What an operation says whose process has gone.
 const INTERRUPTION: &str = "charmd ended while the operation ran";
-
-/// Announces ends of operations, until they are acknowledged: on the thread of the desk.
-pub trait Announce: Send + Sync + std::fmt::Debug {
-    /// An operation has ended; may be said again.
-    fn announce(&self, id: OperationId);
-
-    /// Its end need not be announced any more.
-    fn acknowledged(&self, id: OperationId);
-}
-
-/// What can be chosen.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// The name of this server.
-    pub location: String,
-    /// For how long operations that ended are kept.
-    pub retention: Retention,
-    /// How long work may go on that was told to stop; then it is ended.
-    pub grace: Duration,
-    /// How long clients may take to connect to an operation that waits for them.
-    pub attach: Duration,
-    /// Who announces ends.
-    pub announce: Option<Arc<dyn Announce>>,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        let seconds = Duration::from_secs;
-        let retention = Retention::default();
-        Self {
-            location: "none".to_owned(),
-            retention,
-            grace: seconds(10),
-            attach: seconds(10),
-            announce: None,
-        }
-    }
-}
 
 /// What was asked for could not be kept, or the server ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

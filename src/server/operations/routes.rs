@@ -126,7 +126,6 @@ async fn answer(api: &Api, head: &mut Parts, body: Body) -> Answer {
         ("GET", ["1.0"]) => Ok(server(api, &caller)),
         ("GET", ["1.0", "openapi.json"]) => Ok(bare(&describe::openapi())),
         ("GET", ["1.0", "metrics"]) => metrics(operations).await,
-        ("GET", ["1.0", "openapi.json"]) => Ok(bare(&describe::openapi())),
         ("GET", ["1.0", "projects"]) => Ok(sync("[\"/1.0/projects/default\"]")),
         ("GET", ["1.0", "certificates"]) => certificates::list(api, &parameters),
         ("POST", ["1.0", "certificates"]) => certificates::add(api, &caller, &body).await,
