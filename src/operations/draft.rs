@@ -14,6 +14,8 @@ pub enum OnConflict {
     Fail,
     /// Take the one that runs.
     Join,
+    /// Tell the one that runs to stop, and start when it has.
+    Replace,
 }
 
 /// An operation about to be made.
@@ -45,6 +47,8 @@ pub struct Draft {
     pub on_conflict: OnConflict,
     /// Whether it can be cancelled.
     pub may_cancel: bool,
+    /// Whether its end is announced until somebody acknowledges it.
+    pub in_outbox: bool,
     /// The sockets that clients connect to, with the secret of each; of the class websocket alone.
     pub sockets: Sockets,
     /// Of a child: it starts when all children of the stages before have succeeded.
@@ -72,6 +76,7 @@ impl Draft {
             reference: None,
             on_conflict: OnConflict::Fail,
             may_cancel: true,
+            in_outbox: false,
             sockets: Sockets::new(),
             stage: 0,
             must_run: false,

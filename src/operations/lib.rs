@@ -24,5 +24,5 @@ pub use draft::{Draft, OnConflict};
 pub use filter::{Filter, FilterError, Query};
 pub use operation::{METADATA_BYTES_MAX, Metadata, Operation, Record, Resources, Sockets};
 pub use refused::Refused;
-pub use registry::{Change, Created, Effect, Notice, Registry, Retention, WaitId};
+pub use registry::{Change, Created, Differences, Effect, Notice, OUTBOX_MAX, Registry, Retention, WaitId};
 pub use render::{Children, Rendered};

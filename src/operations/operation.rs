@@ -21,6 +21,7 @@ pub type Sockets = BTreeMap<String, String>;
 pub const METADATA_BYTES_MAX: usize = 64 * 1024;
 
 /// Everything of an operation that is kept.
+#[expect(clippy::struct_excessive_bools, reason = "columns of a table")]
 #[derive(Clone, Debug, PartialEq)]
 pub struct Record {
     /// Its name.
@@ -51,10 +52,19 @@ pub struct Record {
     pub reference: Option<String>,
     /// Whether it can be cancelled.
     pub may_cancel: bool,
+    /// Whether its end is announced, until somebody acknowledges it.
+    pub in_outbox: bool,
     /// Of a child: when its turn comes.
     pub stage: u32,
     /// Of a child: whether its turn comes whatever became of those before.
     pub must_run: bool,
+}
+
+impl Record {
+    /// Its reference, and of which project.
+    pub(crate) fn key(&self) -> Option<(Option<String>, String)> {
+        Some((self.project.clone(), self.reference.clone()?))
+    }
 }
 
 /// One operation, as it is now.
@@ -92,9 +102,19 @@ impl Operation {
         self.status().is_final()
     }
 
+    /// Whether its turn has come, and it has not ended.
+    pub(crate) fn has_begun(&self) -> bool {
+        matches!(self.status(), Status::Running | Status::Cancelling)
+    }
+
     /// Whether it is a part of another.
     pub fn is_child(&self) -> bool {
         self.record.parent.is_some()
+    }
+
+    /// Whether nobody can cancel it.
+    pub(crate) fn is_fixed(&self) -> bool {
+        !self.record.may_cancel || self.will_run()
     }
 
     /// Whether it waits for its turn, and cannot be kept from it.

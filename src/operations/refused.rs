@@ -2,6 +2,8 @@
 
 use charms_reactive_core::operation::{Fault, MoveError, OperationId};
 
+use crate::registry::OUTBOX_MAX;
+
 /// Why a call changes nothing; the texts are LXD's where it has one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -54,6 +56,12 @@ pub enum Refused {
     /// No socket has this secret, or somebody has used it.
     #[error("The secret is wrong, or has been used")]
     WrongSecret,
+    /// Only an end can be acknowledged.
+    #[error("Only operations that have ended can be acknowledged")]
+    NotOver,
+    /// Nobody acknowledges anything.
+    #[error("the outbox has {OUTBOX_MAX} operations, expected that some are acknowledged")]
+    OutboxFull,
     /// Nothing new is started.
     #[error("charmd is shutting down")]
     ShuttingDown,
@@ -68,9 +76,11 @@ impl Refused {
             Self::OtherRequestor | Self::WrongSecret => 403,
             Self::Faulty(fault) => fault.code,
             Self::ShuttingDown => 503,
+            Self::OutboxFull => 429,
             Self::Arguments(_)
             | Self::Move(_)
             | Self::NotCancellable
+            | Self::NotOver
             | Self::Completed
             | Self::ReadOnly
             | Self::NoWebsocket

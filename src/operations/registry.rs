@@ -2,21 +2,25 @@
 
 mod family;
 mod kept;
+mod outbox;
+mod start;
+
+pub use kept::Differences;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use charms_reactive_core::operation as core;
-use charms_reactive_core::operation::{End, Event, Life, OperationId, Progress, Requestor};
+use charms_reactive_core::operation::{End, Event, OperationId, Progress, Requestor, Status};
 use charms_reactive_core::waiter::Moment;
-use serde_json::Value;
 
-use crate::draft::{Draft, OnConflict};
 use crate::filter::Query;
-use crate::operation::{ENTITY_URL, Metadata, Operation, Record, Sockets, check_metadata, check_size};
+use crate::operation::{Metadata, Operation, Record, Sockets};
 use crate::refused::Refused;
 use crate::render::{Children, Rendered};
+
+pub use outbox::OUTBOX_MAX;
 
 /// For how long operations that ended are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +45,7 @@ pub struct WaitId(pub u64);
 /// What a call of [`Registry::create`] came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Created {
-    /// It is new, and about to run.
+    /// It is new, and about to run; or it waits for the one that it replaces.
     Started(OperationId),
     /// One with the same reference runs, and was to be taken.
     Joined(OperationId),
@@ -85,6 +89,10 @@ pub enum Effect {
     Tell(Notice),
     /// Tell one who waits that this operation is over.
     Wake(WaitId, OperationId),
+    /// Announce the end of an operation, until it is acknowledged.
+    Announce(OperationId),
+    /// The end of an operation need not be announced any more.
+    Acknowledged(OperationId),
 }
 
 impl Effect {
@@ -116,21 +124,28 @@ impl Change {
     }
 }
 
+/// A reference of a project.
+type Key = (Option<String>, String);
+
 /// All operations.
 ///
 /// # Invariants
 ///
-/// A parent ends when its last child does.  Of one project, no two operations that have not ended have the
-/// same reference.
+/// A parent ends when its last child does.  Of one project and reference, one operation runs or is about to stop,
+/// and one may wait, pending, until it has.
 #[derive(Debug)]
 pub struct Registry {
     location: String,
     retention: Retention,
     /// Those who look share what is here; what changes is copied for them.
     operations: BTreeMap<OperationId, Arc<Operation>>,
-    /// Those with a reference that have not ended.
-    holders: BTreeMap<(Option<String>, String), OperationId>,
-    /// Those without parents that have ended, by when.
+    /// Those with a reference that have not ended, and do not wait.
+    holders: BTreeMap<Key, OperationId>,
+    /// Those that wait for the end of a holder.
+    followers: BTreeMap<Key, OperationId>,
+    /// Those whose end is announced, or will be.
+    outbox: BTreeSet<OperationId>,
+    /// Those without parents that have ended, and need not be announced, by when.
     ended: BTreeSet<(Moment, OperationId)>,
     waits: BTreeSet<(OperationId, WaitId)>,
     waited: BTreeMap<WaitId, OperationId>,
@@ -139,6 +154,7 @@ pub struct Registry {
     dropped: BTreeSet<OperationId>,
     effects: Vec<Effect>,
     is_shutting_down: bool,
+    is_restoring: bool,
     /// Stages are looked at once at a time, and not before everything is there.
     is_gathering: bool,
 }
@@ -158,6 +174,8 @@ impl Registry {
             retention,
             operations: BTreeMap::new(),
             holders: BTreeMap::new(),
+            followers: BTreeMap::new(),
+            outbox: BTreeSet::new(),
             ended: BTreeSet::new(),
             waits: BTreeSet::new(),
             waited: BTreeMap::new(),
@@ -165,10 +183,16 @@ impl Registry {
             dropped: BTreeSet::new(),
             effects: Vec::new(),
             is_shutting_down: false,
+            is_restoring: true,
             is_gathering: true,
         };
         let links: Vec<_> = records.iter().filter_map(|record| Some((record.parent?, record.id))).collect();
         for record in records {
+            if let Some(key) = record.key().filter(|_| !record.life.status.is_final()) {
+                let waits = record.parent.is_none() && record.life.status == Status::Pending;
+                let held = if waits { &mut registry.followers } else { &mut registry.holders };
+                held.insert(key, record.id);
+            }
             registry.insert(record);
         }
         for (parent, child) in links {
@@ -178,7 +202,9 @@ impl Registry {
         }
         let all: Vec<OperationId> = registry.operations.keys().copied().collect();
         for id in all {
-            if !registry.operations[&id].record.is_parent {
+            let operation = &registry.operations[&id];
+            // A parent ends with its children, if they have ever begun.
+            if !operation.record.is_parent || operation.status() == Status::Pending {
                 let event = Event::Interrupt(interruption.to_owned());
                 registry.step(id, event, now).expect("every status can be interrupted");
             }
@@ -193,124 +219,20 @@ impl Registry {
         for id in parents {
             registry.gather(id, now);
         }
+        registry.is_restoring = false;
+        for key in registry.followers.keys().cloned().collect::<Vec<_>>() {
+            registry.follow(key, now);
+        }
         registry.prune(now);
         registry
     }
 
-    /// Makes an operation with its children, and starts it.
-    ///
-    /// # Guarantees
-    ///
-    /// All or nothing.  An id that is known is not started again.
-    pub fn create(
-        &mut self,
-        draft: Draft,
-        mut new_id: impl FnMut() -> OperationId,
-        now: Moment,
-    ) -> Result<Created, Refused> {
-        draft.check()?;
-        for draft in std::iter::once(&draft).chain(&draft.children) {
-            check_metadata(&draft.metadata)?;
-            check_size(&draft.metadata)?;
-        }
-        let id = draft.id.unwrap_or_else(&mut new_id);
-        if let Some(known) = self.operations.get(&id) {
-            let is_same = known.record.kind == draft.kind && known.record.inputs == draft.inputs;
-            let other = || Refused::Arguments(format!("Operation \"{id}\" is another one"));
-            return if is_same { Ok(Created::Known(id)) } else { Err(other()) };
-        }
-        if self.is_shutting_down {
-            return Err(Refused::ShuttingDown);
-        }
-        let mut references = BTreeSet::new();
-        for draft in std::iter::once(&draft).chain(&draft.children) {
-            let Some(reference) = &draft.reference else { continue };
-            let key = (draft.project.clone(), reference.clone());
-            match (self.holders.get(&key), draft.on_conflict) {
-                (Some(holder), OnConflict::Join) => {
-                    return Ok(Created::Joined(*holder));
-                }
-                (Some(holder), _) => return Err(Refused::Conflict { holder: *holder }),
-                (None, _) if references.insert(key) => {}
-                (None, _) => {
-                    return Err(Refused::Arguments(format!(
-                        "Conflict reference \"{reference}\" is there twice"
-                    )));
-                }
-            }
-        }
-        let mut draft = draft;
-        let children = std::mem::take(&mut draft.children);
-        let requestor = draft.requestor.clone();
-        self.add(draft, id, None, !children.is_empty(), now);
-        for mut child in children {
-            child.requestor.clone_from(&requestor);
-            let child_id = new_id();
-            self.add(child, child_id, Some(id), false, now);
-        }
-        let family = [id].into_iter().chain(self.operations[&id].children.clone());
-        for id in family.collect::<Vec<_>>() {
-            if self.operations[&id].record.stage == 0 {
-                self.step(id, Event::Start, now)?;
-            } else {
-                self.tell(id);
-            }
-        }
-        Ok(Created::Started(id))
-    }
-
-    fn add(
-        &mut self,
-        draft: Draft,
-        id: OperationId,
-        parent: Option<OperationId>,
-        is_parent: bool,
-        now: Moment,
-    ) {
-        let mut metadata = draft.metadata;
-        if !draft.sockets.is_empty() {
-            let secrets = draft.sockets.iter().map(|(name, secret)| (name.clone(), secret.clone().into()));
-            metadata.insert("fds".to_owned(), Value::Object(secrets.collect()));
-        }
-        if let Some(url) = draft.entity_url {
-            metadata.entry(ENTITY_URL).or_insert(url.into());
-        }
-        self.insert(Record {
-            id,
-            parent,
-            is_parent,
-            kind: draft.kind,
-            description: draft.description,
-            project: draft.project,
-            created: now,
-            life: Life::new(draft.class, now),
-            resources: draft.resources,
-            metadata,
-            inputs: draft.inputs,
-            requestor: draft.requestor,
-            reference: draft.reference,
-            may_cancel: draft.may_cancel,
-            stage: draft.stage,
-            must_run: draft.must_run,
-        });
-        self.unstored.insert(id, true);
-        if let Ok(operation) = self.get_mut(id) {
-            operation.sockets = draft.sockets;
-        }
-        if let Some(Ok(parent)) = parent.map(|parent| self.get_mut(parent)) {
-            parent.children.push(id);
-        }
-    }
-
     fn insert(&mut self, record: Record) {
         let id = record.id;
-        if record.life.status.is_final() {
-            if record.parent.is_none() {
-                self.ended.insert((record.life.updated, id));
-            }
-        } else if let Some(reference) = &record.reference {
-            self.holders.insert((record.project.clone(), reference.clone()), id);
+        if record.in_outbox {
+            self.outbox.insert(id);
         }
+        self.has_ended(&record);
         let operation = Operation { record, children: Vec::new(), sockets: Sockets::new() };
         self.operations.insert(id, Arc::new(operation));
     }
@@ -415,8 +337,7 @@ impl Registry {
         now: Moment,
     ) -> Result<(), Refused> {
         let operation = self.get(id)?;
-        let is_fixed = !operation.record.may_cancel || operation.will_run();
-        if is_fixed && !operation.is_finished() {
+        if operation.is_fixed() && !operation.is_finished() {
             return Err(Refused::NotCancellable);
         }
         let was_running = operation.is_running();
@@ -510,6 +431,19 @@ impl Registry {
 
     /// Has one event happen to an operation, with all that follows.
     fn step(&mut self, id: OperationId, event: Event, now: Moment) -> Result<(), Refused> {
+        let operation = self.operations.get(&id).ok_or(Refused::NotFound)?;
+        if let (true, Status::Pending, Event::Cancel(text) | Event::Interrupt(text)) =
+            (operation.record.is_parent, operation.status(), &event)
+        {
+            // Nothing of it has begun, and nothing will.
+            for child in operation.children.clone() {
+                // One that is over stays as it is.
+                let _ = self.step(child, Event::Cancel(text.clone()), now);
+            }
+            if self.operations[&id].is_finished() {
+                return Ok(());
+            }
+        }
         let operation = self.get_mut(id)?;
         let (life, effect) = operation.record.life.apply(event, now)?;
         if life == operation.record.life && effect == core::Effect::None {
@@ -541,13 +475,17 @@ impl Registry {
 
     fn over(&mut self, id: OperationId, now: Moment) {
         let record = &self.operations[&id].record;
-        if let Some(reference) = &record.reference {
-            self.holders.remove(&(record.project.clone(), reference.clone()));
+        let key = record.key();
+        for held in [&mut self.holders, &mut self.followers] {
+            if let Some(key) = &key
+                && held.get(key) == Some(&id)
+            {
+                held.remove(key);
+            }
         }
         let parent = record.parent;
-        if parent.is_none() {
-            self.ended.insert((record.life.updated, id));
-        }
+        let record = record.clone();
+        self.has_ended(&record);
         let waits: Vec<WaitId> =
             self.waits.range((id, WaitId(0))..=(id, WaitId(u64::MAX))).map(|(_, wait)| *wait).collect();
         for wait in waits {
@@ -556,6 +494,9 @@ impl Registry {
         }
         if let Some(parent) = parent {
             self.gather(parent, now);
+        }
+        if let Some(key) = key {
+            self.follow(key, now);
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::endpoint::{Endpoint, EndpointKey};
 use crate::handler::{Handler, HandlerError, Work, short_name};
 use crate::import::Import;
 use crate::interface::{Interface, Manage};
+use crate::operation::{self, Doing, Engines, OperationKey, Operations};
 use crate::store::Store;
 use crate::trigger::Trigger;
 
@@ -182,6 +183,7 @@ pub struct App {
     pub(crate) keeps_options: bool,
     pub(crate) import: Option<Rc<dyn Import>>,
     pub(crate) daemon: Option<OpenDaemon>,
+    pub(crate) engine: Engines,
     pub(crate) has_waiter_service: bool,
 }
 
@@ -202,6 +204,7 @@ impl App {
             keeps_options: false,
             import: None,
             daemon: None,
+            engine: None,
             has_waiter_service: false,
         }
     }
@@ -312,6 +315,37 @@ impl App {
     pub fn daemon_with(mut self, open: impl Fn(&Context) -> Box<dyn Daemon> + 'static) -> Self {
         self.daemon = Some(Rc::new(open));
         self
+    }
+
+    /// Has a function that works for an [operation](crate::operation): in a process of its own, when hooks have
+    /// ended.
+    ///
+    /// The charm has a daemon then, as with [`App::daemon`].
+    #[must_use]
+    pub fn work<T, F>(self, key: OperationKey, run: F) -> Self
+    where
+        T: serde::Serialize,
+        F: Fn(&mut operation::Work) -> Result<T, HandlerError> + 'static,
+    {
+        let run = move |work: &mut operation::Work| {
+            let result = run(work)?;
+            Ok(serde_json::to_value(result)?)
+        };
+        self.does(key, Doing::Function(Box::new(run)))
+    }
+
+    /// Has a program that works for an [operation](crate::operation): its absolute path, then its arguments.
+    ///
+    /// It is told its input on stdin, may say how far it is on stdout, and succeeds with exit code 0; the page on
+    /// operations says how.
+    #[must_use]
+    pub fn command<A: Into<String>>(self, key: OperationKey, command: impl IntoIterator<Item = A>) -> Self {
+        self.does(key, Doing::Command(command.into_iter().map(Into::into).collect()))
+    }
+
+    fn does(mut self, key: OperationKey, doing: Doing) -> Self {
+        self.engine.get_or_insert_with(|| Rc::new(Operations::default())).add(key, doing);
+        if self.daemon.is_some() { self } else { self.daemon() }
     }
 
     /// Keeps the state elsewhere than in Juju's unit state.

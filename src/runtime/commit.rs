@@ -1,5 +1,6 @@
 //! Applying the plan and saving the flags: the only part of a dispatch that changes anything.
 
+use charms_reactive_core::HookEvent;
 use charms_reactive_hookcmd::{CommandError, Commands as _};
 
 use crate::daemon;
@@ -61,6 +62,9 @@ pub(crate) fn commit(dispatch: &Dispatch, state: &State) -> Result<Committed, Di
     exchange::commit_secrets(dispatch, &plan)?;
     has_effects |= !plan.secrets.is_empty() || !plan.secret_deeds.is_empty();
     secret::commit(dispatch, &mut plan)?;
+    if let Some(engine) = dispatch.engine.as_ref().filter(|_| dispatch.context.event != HookEvent::Remove) {
+        engine.ask(dispatch);
+    }
     let next = state.next(dispatch, &plan);
     has_effects |= next != state.saved;
     for (relation, is_application, changes) in dispatch.model.unwritten() {

@@ -1,7 +1,7 @@
 //! One dispatch: what every part of it shares; triggers fire.
 
 use std::any::Any;
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
@@ -10,6 +10,7 @@ use charms_reactive_core::{EndpointName, Flag, FlagSet, Metadata, RelationEvent,
 use charms_reactive_hookcmd::CommandError;
 use serde_json::{Map, Value};
 
+use crate::charm::App;
 use crate::context::Context;
 use crate::daemon::Reach;
 use crate::file::FileError;
@@ -19,6 +20,7 @@ use crate::interface::Manage;
 use crate::memory::{FilesRead, Memory};
 use crate::model::Model;
 use crate::obstacle::Stalled;
+use crate::operation::{Engines, Records};
 use crate::plan::Plan;
 use crate::record::RelationRecord;
 use crate::store::StoreError;
@@ -106,6 +108,10 @@ pub(crate) struct Dispatch {
     pub(crate) import: Option<Rc<dyn Import>>,
     /// The daemon of the unit.
     pub(crate) daemon: Reach,
+    /// What the charm has of operations, and what is remembered of them.
+    pub(crate) engine: Engines,
+    pub(crate) operations: RefCell<Records>,
+    pub(crate) outbox: OnceCell<Option<Vec<Value>>>,
     /// Whether it keeps the waiters.
     pub(crate) has_waiter_service: bool,
     /// What was taken over in this dispatch.
@@ -154,6 +160,9 @@ impl Dispatch {
             plan: RefCell::default(),
             import: None,
             daemon: Reach::new(None),
+            engine: None,
+            operations: RefCell::default(),
+            outbox: OnceCell::new(),
             has_waiter_service: false,
             imported: RefCell::default(),
             programs: Vec::new(),
@@ -169,6 +178,13 @@ impl Dispatch {
             drawn: Cell::new(0),
             warned: RefCell::default(),
         }
+    }
+
+    /// The same, for a charm with a daemon, or with operations.
+    pub(crate) fn reach_daemon(&mut self, app: &App) {
+        self.daemon = Reach::new(app.daemon.clone());
+        self.engine.clone_from(&app.engine);
+        self.has_waiter_service = app.has_waiter_service;
     }
 
     /// Sets or clears a flag, and runs the triggers that follow from it.

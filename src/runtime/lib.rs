@@ -35,6 +35,7 @@ mod log_buffer;
 mod memory;
 mod model;
 pub mod obstacle;
+pub mod operation;
 mod owner;
 pub mod plan;
 pub mod prelude;

@@ -129,6 +129,30 @@ fn write_or(commands: &mut dyn HookCommands, has_effects: bool, otherwise: impl 
     }
 }
 
+/// Prints each record at once: where there is no hook, whose log it could be.
+struct Printer;
+
+impl log::Log for Printer {
+    fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
+        metadata.level() <= log::Level::Info
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        if self.enabled(record.metadata()) {
+            print(&format!("{}: {}", record.level().as_str().to_lowercase(), record.args()));
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+/// Makes the `log` facade print.  A logger that somebody else chose stays.
+pub(crate) fn print_all() {
+    if log::set_logger(&Printer).is_ok() {
+        log::set_max_level(log::LevelFilter::Info);
+    }
+}
+
 #[expect(clippy::print_stderr, reason = "the way to Juju's log when `juju-log` does not work")]
 pub(crate) fn print(text: &str) {
     eprintln!("{text}");

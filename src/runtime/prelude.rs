@@ -8,5 +8,6 @@ pub use crate::condition::{Condition, all, any, files_changed, none, not_all, on
 pub use crate::handler::HandlerError;
 pub use crate::hook::Hook;
 pub use crate::obstacle::Obstacle;
+pub use crate::operation::{OperationKey, Work};
 pub use crate::plan::{Active, Blocked, Maintenance, Status, Waiting};
 pub use crate::trigger::{Trigger, cleared, set};

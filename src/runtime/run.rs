@@ -14,7 +14,6 @@ use crate::automatic;
 use crate::charm::App;
 use crate::commit::{Committed, commit};
 use crate::context::{Context, variable};
-use crate::daemon::Reach;
 use crate::dispatch::{Dispatch, DispatchError, caught, panic_message};
 use crate::endpoint::Endpoint;
 use crate::external;
@@ -44,6 +43,12 @@ pub fn run(app: &App) -> ExitCode {
         }
     }));
     let arguments = Context::arguments();
+    if let [command, name] = arguments.as_slice()
+        && command == "work"
+        && let Some(engine) = &app.engine
+    {
+        return ExitCode::from(engine.work(name));
+    }
     if !arguments.is_empty() {
         return tool(app, &arguments, Spawn, Context::from_environment()).print();
     }
@@ -130,13 +135,12 @@ fn attempt(
 ) -> (Rc<Dispatch>, Result<Committed, DispatchError>) {
     log_buffer::begin();
     let mut dispatch = Dispatch::new(context, app.metadata.clone(), model);
+    dispatch.reach_daemon(app);
     dispatch.stalled = stalled;
     if app.has_programs && !dispatch.context.event.is_restricted() {
         dispatch.programs = external::discover(&dispatch.context.charm_dir);
     }
     dispatch.import.clone_from(&app.import);
-    dispatch.daemon = Reach::new(app.daemon.clone());
-    dispatch.has_waiter_service = app.has_waiter_service;
     let dispatch = Rc::new(dispatch);
     // Handlers are guarded by themselves; this is for interfaces, and for ourselves.
     let result = catch_unwind(AssertUnwindSafe(|| through(app, &dispatch)));
@@ -209,6 +213,9 @@ fn through(app: &App, dispatch: &Rc<Dispatch>) -> Result<Committed, DispatchErro
     for (name, manager) in &managers {
         automatic::raise_endpoint(dispatch, name, &**manager, is_sweep)?;
     }
+    if let Some(engine) = &dispatch.engine {
+        engine.learn(dispatch);
+    }
     dispatch.flags.borrow_mut().begin();
     dispatch.recorder.end_automatic(dispatch);
     settle(&mut hook, &app.handlers)?;
@@ -225,6 +232,9 @@ fn through(app: &App, dispatch: &Rc<Dispatch>) -> Result<Committed, DispatchErro
 /// Fills `dispatch` with all that is there before the first flag changes: state, interfaces, triggers.
 pub(crate) fn prepare(app: &App, dispatch: &Rc<Dispatch>) -> Result<State, DispatchError> {
     let state = State::load(app.store, dispatch)?;
+    if let Some(engine) = &dispatch.engine {
+        engine.load(dispatch, &state.saved);
+    }
     dispatch.recorder.begin(dispatch);
     let managers: Vec<(EndpointName, Rc<dyn Manage>)> = app
         .bindings

@@ -52,6 +52,7 @@ const KEPT: &str = "charm/";
 /// | `relation/ID` | what is remembered of a relation, [`RelationRecord`] |
 /// | `stalled/0`, ... | the handlers that met an obstacle, with what is to be done, a JSON object in parts |
 /// | `options/0`, ... | the options, of charms that keep them, a JSON object in parts |
+/// | `operation/NAME` | what is remembered of an operation, a JSON object |
 /// | `charm/KEY` | what the charm keeps by itself |
 /// | `data`, `files`, `done`, `leader`, `secrets` | what is remembered by name, [`crate::memory::Memory`] |
 ///
@@ -148,6 +149,9 @@ impl State {
         keep(&mut next, SECRETS, memory.secrets.is_empty(), &memory.secrets);
         for (key, text) in dispatch.kept.borrow().iter() {
             next.insert(format!("{KEPT}{key}"), text.clone());
+        }
+        if let Some(engine) = &dispatch.engine {
+            engine.save(dispatch, &mut next);
         }
         next
     }

@@ -105,6 +105,7 @@ struct Session<'a> {
 /// | `explain [HANDLER]` | which handlers would run, and what the others wait for |
 /// | `relations` | the relations of each endpoint, and the units on them |
 /// | `requests` | requests and answers on each endpoint, without secrets |
+/// | `operations` | what runs between hooks, and how it ended |
 ///
 /// Each takes `--json` and `--help`.  `docs/debugging.md` is the guide.
 ///
@@ -125,7 +126,9 @@ pub fn tool(
     log_buffer::begin();
     let found = context.map_err(ToolError::from).and_then(|context| {
         let model = Model::new(context.unit.clone(), Box::new(commands));
-        let dispatch = Rc::new(Dispatch::new(context, app.metadata.clone(), model));
+        let mut dispatch = Dispatch::new(context, app.metadata.clone(), model);
+        dispatch.reach_daemon(app);
+        let dispatch = Rc::new(dispatch);
         let found = catch_unwind(AssertUnwindSafe(|| run(app, &dispatch, command, &asked)));
         // They hold the dispatch, which holds them.
         dispatch.managers.borrow_mut().clear();

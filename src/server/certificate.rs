@@ -1,5 +1,7 @@
 //! Certificates of servers and clients, by their fingerprints.
 
+use std::fmt::Write as _;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use pem::{EncodeConfig, LineEnding, Pem};
@@ -30,7 +32,7 @@ impl Certificate {
     /// Its name: SHA-256 of the whole, in 64 lower-case hexadecimal digits.
     pub fn fingerprint(&self) -> String {
         let digest = ring::digest::digest(&ring::digest::SHA256, &self.0);
-        digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(digest.as_ref())
     }
 
     /// As text.
@@ -42,6 +44,14 @@ impl Certificate {
     pub(crate) fn as_der(&self) -> &CertificateDer<'static> {
         &self.0
     }
+}
+
+/// Bytes as lower-case hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("a text can be written to");
+        text
+    })
 }
 
 #[cfg(test)]

@@ -29,12 +29,9 @@ pub enum DatabaseError {
     },
 }
 
-/// What tables there are, and since when.
+/// What makes each version of the tables of the one before it, from none at all.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Schema {
-    pub(crate) sql: &'static str,
-    pub(crate) version: i64,
-}
+pub(crate) struct Schema(pub(crate) &'static [&'static str]);
 
 /// An open database.
 ///
@@ -67,13 +64,15 @@ impl Database {
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-        if found > schema.version {
-            return Err(DatabaseError::Version { found, expected: schema.version });
-        }
-        if found == 0 {
+        let expected = i64::try_from(schema.0.len()).expect("few versions");
+        let missing = usize::try_from(found).ok().and_then(|found| schema.0.get(found..));
+        let missing = missing.ok_or(DatabaseError::Version { found, expected })?;
+        if !missing.is_empty() {
             let transaction = connection.transaction()?;
-            transaction.execute_batch(schema.sql)?;
-            transaction.pragma_update(None, "user_version", schema.version)?;
+            for sql in missing {
+                transaction.execute_batch(sql)?;
+            }
+            transaction.pragma_update(None, "user_version", expected)?;
             transaction.commit()?;
         }
         Ok(Self { connection, _lock: lock })

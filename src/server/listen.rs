@@ -59,8 +59,8 @@ pub struct Server {
     quota: Option<Arc<Mutex<Count>>>,
     /// What is served on unix sockets beside it, and alone on TLS with certificates of clients.
     operations: Option<Api>,
-    limits: Limits,
     wake_ups: Option<WakeUps>,
+    limits: Limits,
 }
 
 /// A secret that clients have to say.
@@ -128,8 +128,8 @@ impl Server {
             identity: None,
             quota: None,
             operations: None,
-            limits: Limits::default(),
             wake_ups: None,
+            limits: Limits::default(),
         }
     }
 

@@ -9,13 +9,17 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use charms_reactive_core::UnitName;
+use charms_reactive_operations::Retention;
 use charms_reactive_server::database::DatabaseError;
 use charms_reactive_server::keeper::Keeper;
 use charms_reactive_server::listen::{Identity, ListenError, Quotas, Server, TlsError, Token, WATCH_LIMIT};
-use charms_reactive_server::operations::{self, Api, Kinds, Operations, Own, Settings, Trust, TrustError};
+use charms_reactive_server::operations::{
+    self, Api, CharmWork, Kinds, Member, Members, Operations, Own, Place, Settings, Trust, TrustError,
+};
 use charms_reactive_server::runtimeconfig::{
     Endpoint, Etcd, EtcdTls, EtcdUser, Memory, Sqlite, Store, StoreError,
 };
@@ -41,31 +45,69 @@ struct Arguments {
 #[expect(clippy::large_enum_variant, reason = "there is one, and not for long")]
 enum Command {
     /// Serves Google's Runtime Configurator, v1beta1, and on the socket LXD's operations.
-    Serve {
-        #[command(flatten)]
-        store: StoreArguments,
-        /// The unix socket to listen on.
-        #[arg(long, value_name = "PATH", required_unless_present_any = ["http", "https"])]
-        socket: Option<PathBuf>,
-        /// An address of this machine to listen on as well, for example 127.0.0.1:8080; port 0 takes a free one.
-        #[arg(long, value_name = "ADDRESS")]
-        http: Option<SocketAddr>,
-        /// A file with a token that clients have to say on TCP, as `Authorization: Bearer TOKEN`.
-        #[arg(long, value_name = "FILE", requires = "http")]
-        token_file: Option<PathBuf>,
-        #[command(flatten)]
-        guard: Guard,
-        #[command(flatten)]
-        https: HttpsArguments,
-        /// The unit of this daemon, for example web/0: Juju is asked to wake it when that is due.
-        #[arg(long, value_name = "UNIT", value_parser = UnitName::parse, requires = "socket")]
-        unit: Option<UnitName>,
-        /// Leave the session of whoever started it.
-        #[arg(long, hide = true)]
-        own_session: bool,
-    },
+    Serve(ServeArguments),
     /// Installs, starts, stops, removes the daemon of a unit as a service, or tells whether it answers.
     Service(ServiceArgs),
+}
+
+/// What is served, to whom, and from where.
+#[derive(clap::Args)]
+struct ServeArguments {
+    #[command(flatten)]
+    store: StoreArguments,
+    /// The unix socket to listen on.
+    #[arg(long, value_name = "PATH", required_unless_present_any = ["http", "https"])]
+    socket: Option<PathBuf>,
+    /// An address of this machine to listen on as well, for example 127.0.0.1:8080; port 0 takes a free one.
+    #[arg(long, value_name = "ADDRESS")]
+    http: Option<SocketAddr>,
+    /// A file with a token that clients have to say on TCP, as `Authorization: Bearer TOKEN`.
+    #[arg(long, value_name = "FILE", requires = "http")]
+    token_file: Option<PathBuf>,
+    #[command(flatten)]
+    guard: Guard,
+    #[command(flatten)]
+    of_unit: OfUnit,
+    #[command(flatten)]
+    https: HttpsArguments,
+    #[command(flatten)]
+    operations: OperationsArguments,
+    /// Leave the session of whoever started it.
+    #[arg(long, hide = true)]
+    own_session: bool,
+}
+
+/// Whose daemon it is.
+#[derive(clap::Args)]
+struct OfUnit {
+    /// The unit of this daemon, for example web/0: Juju is asked to wake it when that is due.
+    #[arg(long, value_name = "UNIT", value_parser = UnitName::parse, requires = "socket")]
+    unit: Option<UnitName>,
+    /// The directory of the charm, whose program works for operations.
+    #[arg(long, value_name = "DIR", requires_all = ["data", "socket"])]
+    charm: Option<PathBuf>,
+}
+
+/// What becomes of operations, and what is said of them.
+#[derive(clap::Args)]
+struct OperationsArguments {
+    /// For how many seconds operations are kept that have ended.
+    #[arg(long, value_name = "SECONDS", default_value = "86400")]
+    keep_for: u32,
+    /// How many operations are kept that have ended, without those that are parts of others.
+    #[arg(long, value_name = "NUMBER", default_value = "10000")]
+    keep_count: usize,
+    /// Writes requests to operations and their answers into the log, without secrets.
+    #[arg(long)]
+    debug: bool,
+}
+
+impl OperationsArguments {
+    fn settings(&self, location: &str) -> Settings {
+        let age = Duration::from_secs(self.keep_for.into());
+        let retention = Retention { age, count: self.keep_count };
+        Settings { location: location.to_owned(), retention, ..Settings::default() }
+    }
 }
 
 /// How operations are served over TLS.
@@ -79,6 +121,13 @@ struct HttpsArguments {
     /// For how many seconds a token is good by which a client can add itself to those who are trusted.
     #[arg(long, value_name = "SECONDS", default_value = "3600", requires = "https")]
     token_age: u32,
+    /// What this server is called among the members of its cluster; its operations have it as location.
+    #[arg(long, value_name = "NAME", default_value = "none", requires = "https")]
+    name: String,
+    /// Another member of its cluster, for example `b=https://192.0.2.7:8443`: a server that is started with the same
+    /// certificate and key. What one does not know, it asks the others.
+    #[arg(long = "member", value_name = "NAME=URL", requires_all = ["https", "tls_cert"])]
+    members: Vec<Member>,
 }
 
 impl HttpsArguments {
@@ -90,12 +139,10 @@ impl HttpsArguments {
             None => Identity::open(data)?,
         };
         let listener = std::net::TcpListener::bind(address)?;
-        let own = Own {
-            certificate: identity.certificate().clone(),
-            addresses: vec![listener.local_addr()?.to_string()],
-            token_age: Duration::from_secs(self.token_age.into()),
-        };
-        Ok(Some((Https { listener, identity }, own)))
+        let token_age = Duration::from_secs(self.token_age.into());
+        let own = Own::new(identity.certificate().clone(), listener.local_addr()?, token_age);
+        let members = Members::new(self.members.clone(), &identity).map_err(ListenError::from)?;
+        Ok(Some((Https { listener, identity, members }, own)))
     }
 }
 
@@ -103,6 +150,7 @@ impl HttpsArguments {
 struct Https {
     listener: std::net::TcpListener,
     identity: Identity,
+    members: Members,
 }
 
 /// What stands between the service and its clients.
@@ -198,14 +246,12 @@ enum ServeError {
 }
 
 fn main() -> ExitCode {
-    let _ = log::set_logger(&ToStandardError).map(|()| log::set_max_level(log::LevelFilter::Info));
-    let result = match Arguments::parse().command {
-        Command::Serve { store, socket, http, token_file, guard, https, unit, own_session } => {
-            if own_session && let Err(error) = rustix::process::setsid() {
-                log::warn!("cannot leave the session: {error}");
-            }
-            serve(store, socket.as_deref(), http, token_file.as_deref(), &guard, &https, unit).map(|()| true)
-        }
+    let command = Arguments::parse().command;
+    let is_debug = matches!(&command, Command::Serve(arguments) if arguments.operations.debug);
+    let level = if is_debug { log::LevelFilter::Debug } else { log::LevelFilter::Info };
+    let _ = log::set_logger(&ToStandardError).map(|()| log::set_max_level(level));
+    let result = match command {
+        Command::Serve(arguments) => serve(arguments).map(|()| true),
         Command::Service(arguments) => service(arguments),
     };
     match result {
@@ -227,24 +273,57 @@ fn service(arguments: ServiceArgs) -> Result<bool, ServeError> {
     Ok(is_well)
 }
 
+/// How many files and connections may be open, where the system lets it be so many; often it is 1024 at first.
+const OPEN_MAX: u64 = 16_384;
+
+fn open_many() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+    let limit = getrlimit(Resource::Nofile);
+    let current = Some(limit.maximum.unwrap_or(OPEN_MAX).min(OPEN_MAX));
+    if limit.current.is_some()
+        && limit.current < current
+        && let Err(error) = setrlimit(Resource::Nofile, Rlimit { current, ..limit })
+    {
+        log::warn!("cannot have more files open: {error}");
+    }
+}
+
 fn serve(
-    store: StoreArguments,
-    socket: Option<&Path>,
-    http: Option<SocketAddr>,
-    token_file: Option<&Path>,
-    guard: &Guard,
-    https: &HttpsArguments,
-    unit: Option<UnitName>,
+    ServeArguments {
+        store,
+        socket,
+        http,
+        token_file,
+        guard,
+        of_unit,
+        https,
+        operations: arguments,
+        own_session,
+    }: ServeArguments,
 ) -> Result<(), ServeError> {
+    if own_session && let Err(error) = rustix::process::setsid() {
+        log::warn!("cannot leave the session: {error}");
+    }
+    let OfUnit { unit, charm } = of_unit;
+    open_many();
     let identity = guard.tls_cert.as_deref().zip(guard.tls_key.as_deref());
     let identity = identity.map(|(certificate, key)| Identity::read(certificate, key)).transpose()?;
     let data = store.data.clone();
     let kept = store.open_operations()?;
     let wake_ups = WakeUps::open(store.data.as_deref())?;
+    let mut kinds = Kinds::standard();
+    if let (Some(charm), Some(data)) = (charm, &store.data) {
+        // By its whole name, as children are found by it.
+        let place =
+            Place { charm: std::path::absolute(charm)?, data: data.canonicalize()?, unit: unit.clone() };
+        operations::end_leftovers(&place.data);
+        kinds = kinds.with(CharmWork(place.clone())).with(operations::Command(place));
+    }
     let (keeper, _thread) = Keeper::start(store.open()?)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let operations =
-        Operations::start(kept, Kinds::standard(), &Settings::default(), runtime.handle().clone())?;
+    let settings = Settings { announce: Some(Arc::new(wake_ups.clone())), ..arguments.settings(&https.name) };
+    let operations = Operations::start(kept, kinds, &settings, runtime.handle().clone())?;
     let (trust, https) = match data.as_deref() {
         None => (Trust::nobody(), None),
         Some(data) => {
@@ -255,19 +334,20 @@ fn serve(
             }
         }
     };
-    let api = Api { operations: operations.clone(), trust };
+    let members = https.as_ref().map(|https| https.members.clone()).unwrap_or_default();
+    let api = Api { operations: operations.clone(), trust, members, is_debug: arguments.debug };
     let server = Server::new(keeper.clone(), WATCH_LIMIT)
         .operations(api.clone())
         .wake_ups(wake_ups.clone())
         .quotas(guard.quotas);
     let token = token_file.map(|path| {
-        let text = std::fs::read_to_string(path).unwrap_or_default();
+        let text = std::fs::read_to_string(&path).unwrap_or_default();
         Token::new(&text).ok_or_else(|| ServeError::Token(path.display().to_string()))
     });
     let token = token.transpose()?;
     runtime.block_on(async {
         let local = async {
-            match socket {
+            match &socket {
                 Some(path) => server.clone().serve_unix(path).await,
                 None => std::future::pending().await,
             }
@@ -278,18 +358,20 @@ fn serve(
                 None => std::future::pending().await,
             }
         };
-        let tls = async {
-            match https {
-                Some(Https { listener, identity }) => server.clone().serve_https(listener, &identity).await,
-                None => std::future::pending().await,
-            }
-        };
-        api.end_expired_tokens().await;
         if let Some(unit) = unit {
             tokio::spawn(
                 wake_ups.keep_waking(Juju::new(unit, &variable("PATH").unwrap_or_default()), keeper),
             );
         }
+        let tls = async {
+            match https {
+                Some(Https { listener, identity, .. }) => {
+                    server.clone().serve_https(listener, &identity).await
+                }
+                None => std::future::pending().await,
+            }
+        };
+        api.end_expired_tokens().await;
         let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
         // Whoever was answered is in the store: of requests, there is nothing to be finished.
         tokio::select! {
@@ -318,7 +400,7 @@ struct ToStandardError;
 
 impl log::Log for ToStandardError {
     fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
-        metadata.level() <= log::Level::Info
+        metadata.level() <= log::max_level()
     }
 
     fn log(&self, record: &log::Record<'_>) {

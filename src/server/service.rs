@@ -172,7 +172,8 @@ impl Place {
     fn arguments(&self) -> Vec<String> {
         let text = |path: PathBuf| path.to_string_lossy().into_owned();
         let (data, socket) = (text(self.folder.join("data")), text(self.socket()));
-        let own = ["serve", "--unit", &self.unit.to_string(), "--data", &data, "--socket", &socket];
+        let (unit, charm) = (self.unit.to_string(), text(self.charm_dir.clone()));
+        let own = ["serve", "--unit", &unit, "--charm", &charm, "--data", &data, "--socket", &socket];
         // What the charm wants besides, an argument a line.
         let options = fs::read_to_string(self.folder.join("options")).unwrap_or_default();
         own.into_iter().chain(options.lines()).map(str::to_owned).collect()

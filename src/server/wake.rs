@@ -25,11 +25,13 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use charms_reactive_core::operation::OperationId;
 use charms_reactive_core::waiter::Moment;
 use tokio::sync::Notify;
 
 use crate::database::DatabaseError;
 use crate::keeper::Keeper;
+use crate::operations::Announce;
 
 pub use book::{AGAIN, PAUSE_MAX, When};
 pub use juju::Juju;
@@ -203,6 +205,27 @@ impl WakeUps {
     fn desk(&self) -> MutexGuard<'_, Desk> {
         self.0.desk.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Ends of operations: each wakes the unit until it is acknowledged.
+impl Announce for WakeUps {
+    fn announce(&self, id: OperationId) {
+        // Kept with the operation itself, which announces it again when the server starts.
+        if let Err(error) = self.set(&of_operation(id), When::now()) {
+            log::error!("cannot wake the unit for operation {id}: {error}");
+        }
+    }
+
+    fn acknowledged(&self, id: OperationId) {
+        if let Err(error) = self.clear(&of_operation(id)) {
+            log::error!("the unit will be woken for operation {id} once more: {error}");
+        }
+    }
+}
+
+/// The name of the wake-up for the end of an operation.
+fn of_operation(id: OperationId) -> String {
+    format!("operation-{id}")
 }
 
 #[expect(clippy::disallowed_methods, reason = "the clock of wake-ups")]

@@ -234,6 +234,27 @@ impl Sim {
         Ok(self.exec_run(run, script)?.0)
     }
 
+    /// Runs a hook of the charm's own, as its daemon does: `juju-exec UNIT 'JUJU_DISPATCH_PATH=hooks/NAME ./dispatch'`.
+    ///
+    /// What it staged becomes visible also when it is killed: Juju asks only whether the script could be run.
+    pub fn exec_hook(&mut self, unit: &str, name: &str) -> Result<ExecResult, SimError> {
+        let unit = self.runnable(unit)?;
+        let mut run = Run::new(&mut self.model, &unit, Purpose::Exec);
+        (run.hook, run.own_hook) = (name.to_owned(), Some(name.to_owned()));
+        let target =
+            self.target(&unit, "hooks", name).unwrap_or_else(|| Err("there is no dispatch".to_owned()));
+        let Finished { mut run, ended, server } = self.execute(run, target, Input::default())?;
+        let flush_error = match &ended {
+            Ok(_) => commit::flush(&mut self.model, &run).err(),
+            Err(error) => Some(error.clone()),
+        };
+        self.finish(&mut run, ended.as_ref().ok(), flush_error.is_none());
+        self.close(server, &run)?;
+        self.due.forget();
+        let (code, stdout, stderr) = streams(ended.ok());
+        Ok(ExecResult { code: code.unwrap_or(-1), stdout, stderr, flush_error })
+    }
+
     /// Runs a bash script as `juju-exec -r RELATION [--remote-unit UNIT]` does.
     ///
     /// Without a remote unit, the only one of the relation is taken.

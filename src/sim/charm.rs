@@ -154,7 +154,7 @@ impl fmt::Debug for InProcess {
 }
 
 /// What the clock says when a model is made: 2024-05-01, ten o'clock.
-const BEGIN: Duration = Duration::from_hours(476_266);
+pub(crate) const BEGIN: Duration = Duration::from_hours(476_266);
 
 /// What a charm in process is told about its run, in place of the environment of a process.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,7 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use charms_reactive_core::UnitName;
+use charms_reactive_core::waiter::Moment;
 
+use crate::charm::BEGIN;
 use crate::dispatch::Settled;
 use crate::error::SimError;
 use crate::model::{Life, Model, Unit};
@@ -172,6 +174,11 @@ impl Sim {
     /// How much time has passed since the simulation was made.
     pub fn now(&self) -> Duration {
         self.clock.now
+    }
+
+    /// The same as a moment, as hooks are told it.
+    pub fn moment(&self) -> Moment {
+        Moment::from_unix(BEGIN + self.clock.now)
     }
 
     /// Lets time pass: `update-status` comes on its timers, failed hooks are run again, leases end, secrets rotate

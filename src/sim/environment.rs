@@ -89,7 +89,10 @@ pub(crate) fn environment(model: &Model, run: &Run, places: Places<'_>) -> Vec<(
     match &run.purpose {
         Purpose::Hook(hook) => variables.push(("JUJU_DISPATCH_PATH", format!("hooks/{}", hook.event))),
         Purpose::Action { name, .. } => variables.push(("JUJU_DISPATCH_PATH", format!("actions/{name}"))),
-        Purpose::Exec => {}
+        Purpose::Exec => {
+            let path = run.own_hook.as_ref().map(|name| format!("hooks/{name}"));
+            variables.extend(path.map(|path| ("JUJU_DISPATCH_PATH", path)));
+        }
     }
     let tools = shown(places.tools);
     let path = if places.path_tail.is_empty() { tools } else { format!("{tools}:{}", places.path_tail) };

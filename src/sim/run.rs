@@ -82,6 +82,8 @@ pub(crate) struct ActionOutcome {
 pub(crate) struct Run {
     pub(crate) unit: UnitName,
     pub(crate) purpose: Purpose,
+    /// Of `juju-exec`: the hook that the script makes the charm run.
+    pub(crate) own_hook: Option<String>,
     /// The hook's or action's name; `juju-exec` for a script.
     pub(crate) hook: String,
     pub(crate) context_id: String,
@@ -119,6 +121,7 @@ impl Run {
             action: ActionOutcome::default(),
             is_reboot_asked: false,
             commands: 0,
+            own_hook: None,
             purpose,
         };
         run.view_relations(model);

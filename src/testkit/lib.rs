@@ -33,6 +33,7 @@
 //! | one body as a function and as a program | [`in_both_modes!`], [`AppCharm::source`], [`lay_out`] |
 //! | faults | [`Sim::rule`], [`Sim::hook_rule`], [`Sim::kill_at`], [`every_command`] |
 //! | time | [`Sim::advance`], [`Sim::stop_agent`] |
+//! | operations of charms, and faults of their daemons | [`Daemons`] |
 //! | many seeds | [`for_seeds`], [`Trial`], [`Possible`] |
 //! | every order | [`explore`], [`explore_steps`] |
 //! | what no charm should do | [`Sim::check_all`] |
@@ -41,10 +42,12 @@
 //! `docs/testing.md` of the repository is the guide, and `tests/outside` a charm with such tests.
 
 mod app;
+mod daemon;
 mod mode;
 mod pack;
 
 pub use app::{AppCharm, in_process};
 pub use charms_reactive_sim::*;
+pub use daemon::{Asked, Daemons, Ending, Fare};
 pub use mode::Mode;
 pub use pack::lay_out;

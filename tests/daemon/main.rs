@@ -1,10 +1,12 @@
-//! Charm `patient` in a model: its daemon `charmd`, a program on each unit, from its first hook to its last.
+//! Charms in a model with their daemon `charmd`, a program on each unit: `patient`, from its first hook to its last, and
+//! in modules of their own `search-index`, and daemons that are one on an etcd.
 //!
 //! Needs `etcd`; `tests/run` installs it.  Run alone: `cargo test -p charms-reactive-tests --test daemon`.
 
 #![expect(clippy::disallowed_methods, reason = "the test plays whoever packs the charm, and kills programs")]
 
 mod etcd;
+mod search_index;
 
 use std::cell::Cell;
 use std::fs;

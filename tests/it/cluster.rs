@@ -18,7 +18,7 @@ const RELATION: u32 = 0;
 
 /// How many seeds are run; `CHARMS_REACTIVE_RUNS` asks for more.
 #[expect(clippy::disallowed_methods, reason = "the number of runs is said in the environment")]
-fn runs() -> Option<usize> {
+pub(super) fn runs() -> Option<usize> {
     let wanted = std::env::var("CHARMS_REACTIVE_RUNS").ok()?;
     Some(wanted.parse().expect("`CHARMS_REACTIVE_RUNS` is a number"))
 }

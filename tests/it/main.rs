@@ -14,9 +14,11 @@ mod layout;
 #[path = "../support/backends.rs"]
 mod living;
 mod migrating;
+mod operations;
 mod readme;
 mod requests;
 mod scrape_jobs;
+mod search_index;
 mod secrets;
 mod tidy;
 mod typed_commands;

@@ -17,7 +17,15 @@ impl Registry {
         let lives = || {
             parent.children.iter().filter_map(|id| self.operations.get(id)).map(|child| &child.record.life)
         };
-        if lives().all(|life| life.status.is_final()) {
+        if !lives().all(|life| life.status.is_final()) {
+            return;
+        }
+        if parent.status() == Status::Pending {
+            let why = lives()
+                .find_map(|life| life.fault.as_ref())
+                .map_or_else(String::new, |fault| fault.text.clone());
+            self.step(id, Event::Cancel(why), now).expect("it has not begun");
+        } else {
             let end = together(lives().map(|life| (life.status, life.fault.as_ref())));
             self.step(id, Event::End(end), now).expect("it has not ended, and has children that worked");
         }
@@ -25,7 +33,7 @@ impl Registry {
 
     /// Begins the next stage of a parent where one is over; whether there was one to begin.
     fn gather_stage(&mut self, id: OperationId, now: Moment) -> bool {
-        let Some(parent) = self.operations.get(&id) else { return false };
+        let Some(parent) = self.operations.get(&id).filter(|parent| parent.has_begun()) else { return false };
         let children = || parent.children.iter().filter_map(|id| self.operations.get(id));
         if children().any(|child| matches!(child.status(), Status::Running | Status::Cancelling)) {
             return false;

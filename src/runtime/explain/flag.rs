@@ -17,6 +17,8 @@ enum Subject<'a> {
     UnknownEndpoint(&'a str),
     /// `config.FAMILY.OPTION`.
     Option { family: &'a str, name: &'a str, is_known: bool },
+    /// `operation.NAME.HOW`.
+    Operation { name: &'a str, how: &'a str, is_known: bool },
     /// A flag that is the framework's, or the charm's own.
     Other,
 }
@@ -49,6 +51,17 @@ impl<'a> Words<'a> {
                 "option `{name}` has another value than its default: \
                  `juju config {application} --reset {name}` takes it away"
             ),
+            Subject::Operation { name, is_known: false, .. } => {
+                format!("the charm has no operation `{name}`")
+            }
+            Subject::Operation { name, how: "running", .. } => {
+                format!("operation `{name}` does not run: a handler starts it")
+            }
+            Subject::Operation { name, how, .. } => {
+                format!(
+                    "operation `{name}` has not ended as `{how}` since it was started last, or was forgotten"
+                )
+            }
             Subject::Other if *flag == CONFIG_CHANGED => format!(
                 "no option has changed: set only in the dispatch that sees a change, after \
                  `juju config {application} ...`"
@@ -79,6 +92,15 @@ impl<'a> Words<'a> {
             Subject::Option { family: "set", name, .. } => format!("option `{name}` has a value"),
             Subject::Option { family: "default", name, .. } => format!("option `{name}` has its default"),
             Subject::Option { name, .. } => format!("option `{name}` has changed"),
+            Subject::Operation { name, is_known: false, .. } => {
+                format!("it is set, and the charm has no operation `{name}` any more")
+            }
+            Subject::Operation { name, how: "running", .. } => {
+                format!("operation `{name}` runs, or is about to; the dispatch that sees its end clears it")
+            }
+            Subject::Operation { name, how, .. } => {
+                format!("operation `{name}` has ended as `{how}`; its next start clears it, or `forget`")
+            }
             Subject::Other if *flag == IS_LEADER => {
                 "this unit leads; the first dispatch after another one does clears it".to_owned()
             }
@@ -101,6 +123,10 @@ impl<'a> Words<'a> {
             ["config", family @ ("changed" | "set" | "default"), name] => {
                 let is_known = metadata.options.iter().any(|option| option.name == **name);
                 Subject::Option { family, name, is_known }
+            }
+            ["operation", name, how @ ("running" | "success" | "failure" | "cancelled")] => {
+                let is_known = self.dispatch.engine.as_ref().is_some_and(|engine| engine.has(name));
+                Subject::Operation { name, how, is_known }
             }
             _ => Subject::Other,
         }

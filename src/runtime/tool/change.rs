@@ -66,6 +66,7 @@ fn is_automatic(session: &Session<'_>, flag: &Flag) -> bool {
         || *flag == SERIES_UPGRADE
         || name.starts_with("config.set.")
         || name.starts_with("config.default.")
+        || name.starts_with("operation.")
         || is_of_endpoint("joined")
         || is_of_endpoint("departed")
 }

@@ -72,6 +72,13 @@ pub(super) const COMMANDS: &[Command] = &[
         details: "Reads the data of every related unit.  Fields that may hold a secret are shown as `(hidden)`.",
         run: look::requests,
     },
+    Command {
+        name: "operations",
+        argument: Argument::None,
+        about: "what runs between hooks, and how it ended",
+        details: "Asks the daemon of the unit how far they are.",
+        run: look::operations,
+    },
 ];
 
 const CHANGE: &str = "Prints each flag that changes, with + or -.  No handler runs: the next hook runs those that the\n\

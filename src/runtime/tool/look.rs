@@ -124,6 +124,18 @@ fn listed(units: &[UnitName]) -> String {
     units.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
+/// `operations`
+pub(super) fn operations(session: &Session<'_>, _: Option<&str>) -> Result<Found, ToolError> {
+    let engine = session.dispatch.engine.as_ref();
+    let all = engine.map(|engine| engine.lines(&session.dispatch)).unwrap_or_default();
+    let text: Vec<String> = all.iter().map(|(name, line)| format!("{name}: {line}")).collect();
+    let mut found = Found::new(lines(&text), &all.iter().cloned().collect::<BTreeMap<_, _>>());
+    if all.is_empty() {
+        found.note = Some("this charm has no operations".to_owned());
+    }
+    Ok(found)
+}
+
 /// An endpoint and its requests.
 #[derive(Serialize)]
 struct RequestsShown {

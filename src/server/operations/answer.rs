@@ -1,13 +1,16 @@
 //! Answers in LXD's envelopes.
 
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll};
 
 use axum::body::{Body, Bytes, HttpBody};
 use axum::http::{HeaderValue, Response, StatusCode, header};
 use charms_reactive_operations::Refused;
-use http_body::Frame;
+use http_body::{Frame, SizeHint};
 use serde_json::{Value, json};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::desk::Unavailable;
 
@@ -68,6 +71,63 @@ pub(crate) fn sync_text(metadata: &str) -> String {
 pub(crate) fn sync(metadata: &str) -> Response<Body> {
     respond(200, sync_text(metadata))
 }
+
+/// How long lists are in all that are being sent, in KiB; further ones wait until others have been read.
+const SENT_KIB_MAX: u32 = 64 * 1024;
+static SENT_KIB: LazyLock<Arc<Semaphore>> =
+    LazyLock::new(|| Arc::new(Semaphore::new(usize::try_from(SENT_KIB_MAX).unwrap_or(usize::MAX))));
+/// How long the last list was: the next is about as long.
+static LAST_KIB: AtomicU32 = AtomicU32::new(1);
+
+/// A list that is made when there is room for it, so that clients who do not read do not fill the memory.
+pub(super) async fn sync_when_there_is_room(
+    metadata: impl AsyncFnOnce() -> Result<String, Problem>,
+) -> Answer {
+    let kib = LAST_KIB.load(Ordering::Relaxed).clamp(1, SENT_KIB_MAX);
+    let room = Arc::clone(&SENT_KIB).acquire_many_owned(kib).await;
+    let text = sync_text(&metadata().await?);
+    LAST_KIB.store(u32::try_from(text.len() / 1024).unwrap_or(u32::MAX), Ordering::Relaxed);
+    let length = u64::try_from(text.len()).unwrap_or(u64::MAX);
+    Ok(respond(200, Body::new(Sent { text: Some(text.into()), length, _room: room.ok() })))
+}
+
+/// A text that takes up its room until it has been sent.
+struct Sent {
+    text: Option<Bytes>,
+    length: u64,
+    _room: Option<OwnedSemaphorePermit>,
+}
+
+impl HttpBody for Sent {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        // In pieces: what has been handed over has not been read yet.
+        let Some(text) = &mut self.text else { return Poll::Ready(None) };
+        let mut piece = text.split_to(text.len().min(PIECE_BYTES));
+        if text.is_empty() {
+            // The last one does not keep all of them.
+            piece = Bytes::copy_from_slice(&piece);
+            self.text = None;
+        }
+        Poll::Ready(Some(Ok(Frame::data(piece))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.text.is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.length)
+    }
+}
+
+/// How much of a list is handed over at a time.
+const PIECE_BYTES: usize = 64 * 1024;
 
 /// It is done when this is known; head and status are sent now, so that clients see that they are heard.
 pub(crate) fn sync_later(metadata: impl Future<Output = String> + Send + 'static) -> Response<Body> {

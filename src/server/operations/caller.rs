@@ -17,6 +17,8 @@ pub(super) const FORWARDED: [&str; 3] =
 pub(super) struct Caller {
     /// None: nobody who is trusted.
     requestor: Option<Requestor>,
+    /// Whether it is the user that runs this program, or root.
+    pub(super) is_owner: bool,
     /// Whether another member of the cluster asks for them; it has asked the others itself.
     pub(super) is_forwarded: bool,
     /// What was shown over TLS, and from where.
@@ -27,7 +29,13 @@ pub(super) struct Caller {
 impl Caller {
     /// Who is at the other end of a connection.
     pub(super) fn new(peer: Option<&Peer>, trust: &Trust, headers: &HeaderMap) -> Self {
-        let nobody = Self { requestor: None, is_forwarded: false, certificate: None, address: String::new() };
+        let nobody = Self {
+            requestor: None,
+            is_owner: peer.is_some_and(Peer::is_owner),
+            is_forwarded: false,
+            certificate: None,
+            address: String::new(),
+        };
         match peer {
             None => nobody,
             Some(peer @ Peer::Unix { .. }) => Self { requestor: Some(peer.requestor()), ..nobody },
@@ -38,7 +46,7 @@ impl Caller {
                 match certificate {
                     // Only members have the key of the one certificate that they all show.
                     Some(certificate) if own == Some(&certificate) => {
-                        Self { requestor: forwarded(headers), is_forwarded: true, ..known }
+                        Self { requestor: forwarded(headers), is_forwarded: true, certificate: None, ..known }
                     }
                     Some(certificate) if trust.has(&certificate) => {
                         Self { requestor: Some(peer.requestor()), ..known }

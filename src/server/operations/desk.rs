@@ -11,16 +11,19 @@ use std::time::{Duration, SystemTime};
 use charms_reactive_core::operation::{End, Fault, OperationId};
 use charms_reactive_core::waiter::Moment;
 use charms_reactive_operations::{
-    Change, Children, Created, Draft, Effect, Operation, Query, Refused, Registry, Retention, WaitId,
+    Change, Children, Created, Differences, Draft, Effect, Notice, Operation, Query, Refused, Registry,
+    Retention, WaitId,
 };
 use tokio::runtime::Handle;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::AbortHandle;
 
-use super::events::{Frame, LISTENER_FRAMES_MAX};
+use super::events::{Frame, LISTENER_FRAMES_MAX, Line, Missed};
 use super::kind::{Connection, Kinds, Work};
+use super::metrics::Metrics;
 use super::store::{Store, StoreError};
 use super::view::View;
+use crate::certificate::hex;
 
 /// How many turns are written in one transaction at most.
 const BATCH_MAX: usize = 256;
@@ -35,6 +38,15 @@ const CHANCE: &str = "the system has chance without end";
 /// What an operation says whose process has gone.
 const INTERRUPTION: &str = "charmd ended while the operation ran";
 
+/// Announces ends of operations, until they are acknowledged: on the thread of the desk.
+pub trait Announce: Send + Sync + std::fmt::Debug {
+    /// An operation has ended; may be said again.
+    fn announce(&self, id: OperationId);
+
+    /// Its end need not be announced any more.
+    fn acknowledged(&self, id: OperationId);
+}
+
 /// What can be chosen.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -46,13 +58,21 @@ pub struct Settings {
     pub grace: Duration,
     /// How long clients may take to connect to an operation that waits for them.
     pub attach: Duration,
+    /// Who announces ends.
+    pub announce: Option<Arc<dyn Announce>>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
         let seconds = Duration::from_secs;
         let retention = Retention::default();
-        Self { location: "none".to_owned(), retention, grace: seconds(10), attach: seconds(10) }
+        Self {
+            location: "none".to_owned(),
+            retention,
+            grace: seconds(10),
+            attach: seconds(10),
+            announce: None,
+        }
     }
 }
 
@@ -94,7 +114,7 @@ impl Turn<'_> {
     pub fn secret(&mut self) -> String {
         let mut bytes = [0; 32];
         self.chance.read_exact(&mut bytes).expect(CHANCE);
-        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&bytes)
     }
 }
 
@@ -104,6 +124,8 @@ type Afterwards = Box<dyn FnOnce(bool) + Send>;
 enum Message {
     Act(Box<dyn FnOnce(Turn<'_>) -> Afterwards + Send>),
     Wait { id: OperationId, reply: oneshot::Sender<Result<Waited, Refused>>, operations: Operations },
+    Listen(u64, oneshot::Sender<Option<Missed>>),
+    Synchronize(oneshot::Sender<Result<Differences, StoreError>>),
     Ended(OperationId, End),
     Connected(OperationId, Box<Connection>),
 }
@@ -120,6 +142,7 @@ pub struct Operations {
     frames: broadcast::Sender<Arc<Frame>>,
     kinds: Arc<Kinds>,
     waits: Arc<AtomicU64>,
+    metrics: Metrics,
     view: Arc<View>,
     location: Arc<str>,
 }
@@ -177,6 +200,7 @@ impl Operations {
             frames,
             kinds: Arc::new(kinds),
             waits: Arc::default(),
+            metrics: Metrics::default(),
             view: Arc::default(),
             location: settings.location.as_str().into(),
         };
@@ -185,10 +209,13 @@ impl Operations {
             registry,
             store,
             now,
+            synchronized: now,
             chance,
             grace: settings.grace,
             attach: settings.attach,
+            announce: settings.announce.clone(),
             runtime,
+            line: Line::new(operations.frames.clone(), now),
             operations: operations.clone(),
             waiters: HashMap::new(),
             running: HashMap::new(),
@@ -200,6 +227,11 @@ impl Operations {
     /// The kinds of work that can be started.
     pub fn kinds(&self) -> &Kinds {
         &self.kinds
+    }
+
+    /// How requests came out.
+    pub(super) fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     /// Has something done at the desk; returns when it is kept.
@@ -279,6 +311,16 @@ impl Operations {
         }))
     }
 
+    /// Compares the operations with what the store has, and puts the store right.
+    ///
+    /// Done without being asked, too: every hour in which nobody wants anything, and whenever something can be kept
+    /// again that could not be.
+    pub async fn synchronize(&self) -> Result<Result<Differences, StoreError>, Unavailable> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Message::Synchronize(reply));
+        answer.await.map_err(|_| Unavailable)
+    }
+
     /// Hands a client to the work of an operation.
     pub(super) fn connected(&self, id: OperationId, connection: Connection) {
         self.send(Message::Connected(id, Box::new(connection)));
@@ -287,6 +329,13 @@ impl Operations {
     /// Everything that is told from now on, in order.
     pub(super) fn listen(&self) -> broadcast::Receiver<Arc<Frame>> {
         self.frames.subscribe()
+    }
+
+    /// Everything that was told after an event, and from now on; None where some of it has been forgotten.
+    pub(super) async fn listen_since(&self, number: u64) -> Result<Option<Missed>, Unavailable> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Message::Listen(number, reply));
+        answer.await.map_err(|_| Unavailable)
     }
 
     /// Tells all work to stop that would not run again, and waits for it, up to `limit`.
@@ -334,11 +383,15 @@ struct Desk {
     store: Box<dyn Store>,
     /// Time does not go back.
     now: Moment,
+    /// When it was last compared with the store.
+    synchronized: Moment,
     chance: File,
     grace: Duration,
     attach: Duration,
+    announce: Option<Arc<dyn Announce>>,
     runtime: Handle,
     operations: Operations,
+    line: Line,
     waiters: HashMap<WaitId, oneshot::Sender<String>>,
     running: HashMap<OperationId, Running>,
 }
@@ -353,14 +406,42 @@ impl Desk {
             let mut batch = Vec::new();
             match inbox.recv_timeout(wait) {
                 Ok(message) => batch.push(message),
-                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Timeout) => {
+                    self.now = self.now.max(clock());
+                    if self.now.since(self.synchronized) >= SLEEP_MAX {
+                        self.synchronize_unasked();
+                    }
+                }
                 Err(RecvTimeoutError::Disconnected) => return,
             }
             batch.extend(inbox.try_iter().take(BATCH_MAX - 1));
             self.now = self.now.max(clock());
             let afterwards = batch.into_iter().filter_map(|message| self.take(message)).collect();
             self.registry.prune(self.now);
-            is_kept = self.commit(afterwards);
+            let was_kept = std::mem::replace(&mut is_kept, self.commit(afterwards));
+            if is_kept && !was_kept {
+                // What a store said it had not kept, it may have kept.
+                self.synchronize_unasked();
+                is_kept = self.commit(Vec::new());
+            }
+        }
+    }
+
+    fn synchronize(&mut self) -> Result<Differences, StoreError> {
+        self.synchronized = self.now;
+        let differences = self.registry.synchronize(&self.store.load()?);
+        if !differences.is_none() {
+            let Differences { unknown, missing, other } = differences;
+            log::warn!(
+                "put right in the store: {unknown} unknown, {missing} missing, {other} other operations"
+            );
+        }
+        Ok(differences)
+    }
+
+    fn synchronize_unasked(&mut self) {
+        if let Err(error) = self.synchronize() {
+            log::error!("{error}; what is kept was not compared");
         }
     }
 
@@ -386,6 +467,15 @@ impl Desk {
                     Waited::Waiting(Waiting { id, wait, over, operations })
                 });
                 Some(Box::new(move |_| drop(reply.send(waited))))
+            }
+            Message::Listen(number, reply) => {
+                // What this turn has told is told after it, to those who listen.
+                drop(reply.send(self.line.since(number)));
+                None
+            }
+            Message::Synchronize(reply) => {
+                let differences = self.synchronize();
+                Some(Box::new(move |_| drop(reply.send(differences))))
             }
             Message::Connected(id, connection) => {
                 // Work that is over, or wants nobody, drops the connection.
@@ -444,12 +534,23 @@ impl Desk {
                     });
                 }
             }
-            Effect::Tell(notice) => {
-                if self.operations.frames.receiver_count() > 0 {
-                    let frame = Frame::new(&notice, &self.registry, self.now);
-                    // The last listener may have gone just now.
-                    drop(self.operations.frames.send(Arc::new(frame)));
+            Effect::Announce(id) => {
+                if let Some(announce) = &self.announce {
+                    announce.announce(id);
                 }
+            }
+            Effect::Acknowledged(id) => {
+                if let Some(announce) = &self.announce {
+                    announce.acknowledged(id);
+                }
+            }
+            Effect::Tell(notice) => {
+                if let Notice::Operation(operation) = &notice
+                    && operation.is_finished()
+                {
+                    self.operations.metrics.ended(operation);
+                }
+                self.line.tell(&notice, &self.registry, self.now);
             }
             Effect::Wake(wait, id) => {
                 if let (Some(waiter), Ok(operation)) = (self.waiters.remove(&wait), self.registry.get(id)) {

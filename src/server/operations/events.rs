@@ -1,5 +1,6 @@
 //! Events over a websocket: one line of frames, in order, for everybody who listens.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,8 +8,8 @@ use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use charms_reactive_core::waiter::Moment;
 use charms_reactive_operations::{Children, Notice, Registry};
 use serde_json::json;
-use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::broadcast::{Receiver, Sender};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::answer::Problem;
@@ -28,9 +29,59 @@ const PROJECT_BYTES_MAX: usize = 63;
 /// What can be listened to. Nothing is logged here, but clients ask for it.
 const TYPES: [&str; 3] = ["operation", "lifecycle", "logging"];
 
+/// How many events are there for those who were away, and how long they may be together.
+const MISSED_FRAMES_MAX: usize = 4096;
+const MISSED_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Everything that is told, in one line, and the last of it for those who were away.
+#[derive(Debug)]
+pub(super) struct Line {
+    frames: Sender<Arc<Frame>>,
+    last: VecDeque<Arc<Frame>>,
+    last_bytes: usize,
+    /// The number of the next one.
+    next: u64,
+}
+
+impl Line {
+    /// A line whose numbers begin at this time in microseconds: none is one of an earlier process.
+    pub(super) fn new(frames: Sender<Arc<Frame>>, now: Moment) -> Self {
+        let next = u64::try_from(now.nanoseconds() / 1000).unwrap_or(0);
+        Self { frames, last: VecDeque::new(), last_bytes: 0, next }
+    }
+
+    /// Tells everybody.
+    pub(super) fn tell(&mut self, notice: &Notice, registry: &Registry, now: Moment) {
+        let frame = Arc::new(Frame::new(notice, registry, now, self.next));
+        self.next += 1;
+        self.last_bytes += frame.text.len();
+        self.last.push_back(frame.clone());
+        while self.last.len() > MISSED_FRAMES_MAX || self.last_bytes > MISSED_BYTES_MAX {
+            let Some(forgotten) = self.last.pop_front() else { break };
+            self.last_bytes -= forgotten.text.len();
+        }
+        // Nobody may listen.
+        drop(self.frames.send(frame));
+    }
+
+    /// What was told after an event, and whatever comes; None where some of it has been forgotten.
+    pub(super) fn since(&self, number: u64) -> Option<Missed> {
+        let first = self.last.front().map_or(self.next, |frame| frame.number);
+        if number + 1 < first || number >= self.next {
+            return None;
+        }
+        let missed = self.last.iter().filter(|frame| frame.number > number).cloned().collect();
+        Some((missed, self.frames.subscribe()))
+    }
+}
+
+/// What somebody has missed, and whatever comes.
+pub(super) type Missed = (Vec<Arc<Frame>>, Receiver<Arc<Frame>>);
+
 /// One event as it is sent.
 #[derive(Debug)]
 pub(super) struct Frame {
+    number: u64,
     kind: &'static str,
     /// None: for everybody.
     project: Option<String>,
@@ -38,8 +89,8 @@ pub(super) struct Frame {
 }
 
 impl Frame {
-    /// A notice as LXD tells it.
-    pub(super) fn new(notice: &Notice, registry: &Registry, now: Moment) -> Self {
+    /// A notice as LXD tells it, with its number.
+    fn new(notice: &Notice, registry: &Registry, now: Moment, number: u64) -> Self {
         let (kind, project, metadata) = match notice {
             Notice::Operation(operation) => {
                 let rendered = registry.render(operation, Children::Counted);
@@ -57,9 +108,9 @@ impl Frame {
         let of_project =
             project.as_ref().map_or_else(String::new, |name| format!(",\"project\":{}", json(name)));
         let text = format!(
-            "{{\"type\":\"{kind}\",\"timestamp\":\"{now}\",\"metadata\":{metadata},\"location\":{location}{of_project}}}"
+            "{{\"type\":\"{kind}\",\"timestamp\":\"{now}\",\"sequence\":{number},\"metadata\":{metadata},\"location\":{location}{of_project}}}"
         );
-        Self { kind, project, text }
+        Self { number, kind, project, text }
     }
 }
 
@@ -69,6 +120,8 @@ pub(super) struct Wanted {
     kinds: Vec<String>,
     /// None: of all projects.
     project: Option<String>,
+    /// What was heard last.
+    pub(super) since: Option<u64>,
 }
 
 impl Wanted {
@@ -82,7 +135,10 @@ impl Wanted {
             return Err(Problem::new(400, format!("\"{other}\" is not a supported event type")));
         }
         let project = project(parameters)?;
-        Ok(Self { kinds, project })
+        let since = parameters.get("since").map(str::parse).transpose();
+        let since = since
+            .map_err(|_| Problem::new(400, "since is not valid, expected the `sequence` of an event"))?;
+        Ok(Self { kinds, project, since })
     }
 
     fn has(&self, frame: &Frame) -> bool {
@@ -112,7 +168,14 @@ pub(super) fn project(parameters: &Parameters) -> Result<Option<String>, Problem
 }
 
 /// Sends what is wanted until the other side goes, does not answer, or is too slow.
-pub(super) async fn send(mut socket: WebSocket, mut frames: Receiver<Arc<Frame>>, wanted: Wanted) {
+pub(super) async fn send(mut socket: WebSocket, missed: Missed, wanted: Wanted) {
+    let (missed, mut frames) = missed;
+    for frame in missed.into_iter().filter(|frame| wanted.has(frame)) {
+        let message = Message::Text(frame.text.as_str().into());
+        if !matches!(timeout(SEND_MAX, socket.send(message)).await, Ok(Ok(()))) {
+            return;
+        }
+    }
     let mut pings = interval(PING);
     pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut silence = 0;
@@ -163,7 +226,7 @@ mod tests {
     }
 
     fn frame(kind: &'static str, project: Option<&str>) -> Frame {
-        Frame { kind, project: project.map(str::to_owned), text: String::new() }
+        Frame { number: 0, kind, project: project.map(str::to_owned), text: String::new() }
     }
 
     #[test]
@@ -180,12 +243,43 @@ mod tests {
         let now = Moment::from_unix(Duration::from_secs(1));
         let registry = Registry::restore("here", Retention::default(), Vec::new(), "", now);
         let id = OperationId::new(now, [0; 8]);
-        let frame = Frame::new(&Notice::Cancelled { id, by: None, project: None }, &registry, now);
+        let frame = Frame::new(&Notice::Cancelled { id, by: None, project: None }, &registry, now, 7);
         let expected = json!({
-            "type": "lifecycle", "timestamp": "1970-01-01T00:00:01Z", "location": "here",
+            "type": "lifecycle", "timestamp": "1970-01-01T00:00:01Z", "sequence": 7, "location": "here",
             "metadata": {"action": "operation-cancelled", "source": id.url(), "requestor": {}},
         });
         assert_eq!(serde_json::from_str::<serde_json::Value>(&frame.text).expect("JSON"), expected);
+    }
+
+    #[test]
+    fn who_was_away_hears_what_was_missed_unless_it_is_forgotten() {
+        let now = Moment::from_unix(Duration::from_secs(1));
+        let registry = Registry::restore("here", Retention::default(), Vec::new(), "", now);
+        let (sender, _) = tokio::sync::broadcast::channel(8);
+        let mut line = Line::new(sender, now);
+        let notice = Notice::Cancelled { id: OperationId::new(now, [0; 8]), by: None, project: None };
+        let missed = |line: &Line, number| {
+            let numbers = |(missed, _): Missed| missed.iter().map(|frame| frame.number).collect::<Vec<_>>();
+            line.since(number).map(numbers)
+        };
+        assert_eq!(
+            (missed(&line, 999_999), missed(&line, 999_998)),
+            (Some(vec![]), None),
+            "nothing was told"
+        );
+        for _ in 0..3 {
+            line.tell(&notice, &registry, now);
+        }
+        assert_eq!(missed(&line, 1_000_000), Some(vec![1_000_001, 1_000_002]));
+        assert_eq!((missed(&line, 1_000_002), missed(&line, 1_000_003)), (Some(vec![]), None));
+        assert_eq!((missed(&line, 999_999).map(|all| all.len()), missed(&line, 999_998)), (Some(3), None));
+        for _ in 0..MISSED_FRAMES_MAX {
+            line.tell(&notice, &registry, now);
+        }
+        assert_eq!((missed(&line, 1_000_001), line.last.len()), (None, MISSED_FRAMES_MAX));
+        assert_eq!(missed(&line, 1_000_002).map(|all| all.len()), Some(MISSED_FRAMES_MAX));
+        let bytes = line.last.iter().map(|frame| frame.text.len()).sum::<usize>();
+        assert_eq!(line.last_bytes, bytes);
     }
 
     #[test]
@@ -194,5 +288,7 @@ mod tests {
         assert_eq!(refused("type=operation,x"), Problem::new(400, "\"x\" is not a supported event type"));
         let both = Problem::new(400, "Cannot specify a project when requesting all projects");
         assert_eq!(refused("all-projects=true&project=a"), both);
+        let since = Problem::new(400, "since is not valid, expected the `sequence` of an event");
+        assert_eq!(refused("since=-1"), since);
     }
 }

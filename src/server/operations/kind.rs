@@ -19,8 +19,19 @@ pub trait Kind: Send + Sync {
     /// Its name: `demo`.
     fn name(&self) -> &'static str;
 
+    /// What its operations are about, as the URL says it: `instances` for `/1.0/instances/NAME`; then there has to
+    /// be such a URL.  None: about anything, or nothing.
+    fn entity(&self) -> Option<&'static str> {
+        None
+    }
+
     /// The operation that inputs ask for; the text says what is wrong with them.
     fn draft(&self, class: Option<Class>, inputs: Value) -> Result<Draft, String>;
+
+    /// Whether only the user that runs `charmd`, and root, may start it.
+    fn is_for_owner_alone(&self) -> bool {
+        false
+    }
 
     /// Does the work.  Where the operation is durable, an earlier process may have done some of it: what it
     /// kept is in [`Work::metadata`].

@@ -26,6 +26,16 @@ pub enum Peer {
 }
 
 impl Peer {
+    /// Whether it is the user that runs this program, or root.
+    pub fn is_owner(&self) -> bool {
+        match self {
+            Self::Unix { uid } => {
+                uid.is_some_and(|uid| uid == 0 || uid == rustix::process::geteuid().as_raw())
+            }
+            Self::Tls { .. } => false,
+        }
+    }
+
     /// As whoever asked for an operation.
     pub fn requestor(&self) -> Requestor {
         let (username, protocol, address) = match self {

@@ -67,7 +67,8 @@ mod tests {
             Parameters::parse("type=lifecycle%2Coperation&a=%zz%4&b=x+y&c&recursion=2;fields=a&&b=z");
         assert_eq!(parameters.get("type"), Some("lifecycle,operation"));
         assert_eq!(parameters.get("a"), Some("%zz%4"));
-        assert_eq!((parameters.get("b"), parameters.get("c"), parameters.get("d")), (Some("z"), None, None));
+        let found = (parameters.get("b"), parameters.get("c"), parameters.get("d"));
+        assert_eq!(found, (Some("x y"), None, None), "of two, the first");
         assert_eq!(parameters.recursion(), 2);
         assert_eq!(Parameters::parse("recursion=x").recursion(), 0);
         assert_eq!(decode("%ff%c3%a9"), "\u{fffd}é");

@@ -7,6 +7,7 @@ use axum::body::Body;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::{FromRequestParts as _, Request, State};
 use axum::http::request::Parts;
+use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderValue, Response, header};
 use axum::routing::any;
 use charms_reactive_core::digest::digest;
@@ -14,14 +15,15 @@ use charms_reactive_core::operation::OperationId;
 use charms_reactive_operations::{Children, Created, Filter, Query};
 use serde_json::json;
 
-use super::answer::{Answer, Problem, failed, started, sync, sync_later};
+use super::answer::{Answer, Problem, failed, started, sync, sync_later, sync_when_there_is_room};
 use super::caller::Caller;
-use super::desk::Operations;
+use super::desk::{Operations, json as text};
 use super::kind::Connection;
+use super::members::{Member, Members};
 use super::peer::Peer;
 use super::query::{Parameters, decode};
 use super::trust::Trust;
-use super::{body, certificates, events, trust};
+use super::{body, certificates, debug, events, members, trust};
 use crate::listen::BODY_BYTES_MAX;
 
 /// How long a request to cancel waits for the end.
@@ -54,6 +56,10 @@ pub struct Api {
     pub operations: Operations,
     /// Whom the server trusts over TLS.
     pub trust: Trust,
+    /// The other members of the cluster.
+    pub members: Members,
+    /// Whether requests and answers are written into the log, without the secrets that are known as such.
+    pub is_debug: bool,
 }
 
 impl Api {
@@ -75,8 +81,15 @@ pub fn router(api: Api) -> Router {
 }
 
 async fn handle(State(api): State<Api>, request: Request) -> Response<Body> {
+    let is_shown = api.is_debug && log::log_enabled!(log::Level::Debug);
+    let response = if is_shown { debug::logged(&api, request).await } else { respond(&api, request).await };
+    api.operations.metrics().answered(response.status());
+    response
+}
+
+pub(super) async fn respond(api: &Api, request: Request) -> Response<Body> {
     let (mut head, body) = request.into_parts();
-    answer(&api, &mut head, body).await.unwrap_or_else(|problem| failed(&problem))
+    answer(api, &mut head, body).await.unwrap_or_else(|problem| failed(&problem))
 }
 
 async fn answer(api: &Api, head: &mut Parts, body: Body) -> Answer {
@@ -90,34 +103,46 @@ async fn answer(api: &Api, head: &mut Parts, body: Body) -> Answer {
     let request = (method.as_str(), segments.as_slice());
     // Websockets have no body to be read, and the secret of one is its key.
     if let ("GET", ["1.0", "operations", id, "websocket"]) = request {
-        return connect(operations, parse(id)?, head, &parameters).await;
+        let id = parse(id)?;
+        return match elsewhere(api, &caller, id).await? {
+            Some(member) => api.members.connect(&member, &caller, head).await,
+            None => connect(operations, id, head, &parameters).await,
+        };
     }
     if !caller.is_trusted() {
-        return answer_stranger(api, &caller, request, &parameters, body).await;
+        return answer_stranger(api, &caller, request, head, &parameters, body).await;
     }
     if let ("GET", ["1.0", "events"]) = request {
         return listen(operations, head, &parameters).await;
     }
     let body = body::read(body, BODY_BYTES_MAX).await?;
+    if let ("GET" | "DELETE", ["1.0", "operations", id] | ["1.0", "operations", id, "wait"]) = request
+        && let Some(member) = elsewhere(api, &caller, parse(id)?).await?
+    {
+        return api.members.forward(&member, &caller, head, body).await;
+    }
     match request {
         ("GET", []) => Ok(sync("[\"/1.0\"]")),
         ("GET", ["1.0"]) => Ok(server(api, &caller)),
+        ("GET", ["1.0", "metrics"]) => metrics(operations).await,
         ("GET", ["1.0", "projects"]) => Ok(sync("[\"/1.0/projects/default\"]")),
         ("GET", ["1.0", "certificates"]) => certificates::list(api, &parameters),
         ("POST", ["1.0", "certificates"]) => certificates::add(api, &caller, &body).await,
         ("GET", ["1.0", "certificates", fingerprint]) => certificates::show(api, fingerprint),
         ("DELETE", ["1.0", "certificates", fingerprint]) => certificates::remove(api, fingerprint).await,
-        ("GET", ["1.0", "operations"]) => list(operations, &parameters),
-        ("POST", ["1.0", "operations"]) => start(operations, &parameters, &caller, &body).await,
+        ("GET", ["1.0", "operations"]) => list(api, &caller, head, &parameters).await,
+        ("POST", ["1.0", "operations"]) => start(api, &caller, head, &parameters, body).await,
         ("GET", ["1.0", "operations", id]) => show(operations, parse(id)?, &parameters),
+        ("GET", ["1.0", "outbox"]) => outbox(operations).await,
+        ("DELETE", ["1.0", "outbox", id]) => acknowledge(operations, parse(id)?).await,
         ("DELETE", ["1.0", "operations", id]) => cancel(operations, parse(id)?, &caller, &body).await,
         ("GET", ["1.0", "operations", id, "wait"]) => wait(operations, parse(id)?, &parameters).await,
         (
             _,
             []
             | ["1.0"]
-            | ["1.0", "certificates" | "events" | "operations" | "projects"]
-            | ["1.0", "certificates" | "operations", _]
+            | ["1.0", "certificates" | "events" | "metrics" | "operations" | "outbox" | "projects"]
+            | ["1.0", "certificates" | "operations" | "outbox", _]
             | ["1.0", "operations", _, "wait" | "websocket"],
         ) => Err(Problem::not_implemented()),
         _ => Err(Problem::not_found()),
@@ -130,6 +155,7 @@ async fn answer_stranger(
     api: &Api,
     caller: &Caller,
     request: (&str, &[&str]),
+    head: &Parts,
     parameters: &Parameters,
     body: Body,
 ) -> Answer {
@@ -140,6 +166,9 @@ async fn answer_stranger(
         ("POST", ["1.0", "certificates"]) => certificates::add(api, caller, &body).await,
         ("GET", ["1.0", "operations", id, "wait"]) => {
             let (id, secret) = (parse(id)?, parameters.get("secret").unwrap_or_default().to_owned());
+            if let Some(member) = elsewhere(api, caller, id).await? {
+                return api.members.forward(&member, caller, head, body).await;
+            }
             let is_open = api.operations.read(move |registry| {
                 registry.get(id).is_ok_and(|operation| operation.is_opened_by(&secret))
             });
@@ -155,6 +184,17 @@ async fn answer_stranger(
 fn parse(id: &str) -> Result<OperationId, Problem> {
     // What is no id names no operation.
     OperationId::parse(id).map_err(|_| Problem::new(404, "Operation not found"))
+}
+
+/// The member that has an operation; None: it is here, or nowhere, or a member asks.
+async fn elsewhere(api: &Api, caller: &Caller, id: OperationId) -> Result<Option<Member>, Problem> {
+    if api.members.is_empty() || caller.is_forwarded {
+        return Ok(None);
+    }
+    if api.operations.show(id, Children::Counted).is_ok() {
+        return Ok(None);
+    }
+    api.members.whose(id).await
 }
 
 /// What clients have to know of the server; those who are not trusted, less of it.
@@ -173,7 +213,8 @@ fn server(api: &Api, caller: &Caller) -> Response<Body> {
             "certificate": own.map(|own| own.certificate.to_pem()).unwrap_or_default(),
             "certificate_fingerprint": own.map(|own| own.certificate.fingerprint()).unwrap_or_default(),
             "project": "default", "server": "charmd", "server_version": env!("CARGO_PKG_VERSION"),
-            "server_pid": std::process::id(), "server_name": api.operations.location(), "server_clustered": false,
+            "server_pid": std::process::id(), "server_name": api.operations.location(),
+            "server_clustered": !api.members.is_empty(),
             "kernel": "Linux",
         });
     }
@@ -185,7 +226,16 @@ fn server(api: &Api, caller: &Caller) -> Response<Body> {
     response
 }
 
-fn list(operations: &Operations, parameters: &Parameters) -> Answer {
+async fn metrics(operations: &Operations) -> Answer {
+    let metrics = operations.metrics().clone();
+    let text = operations.read(move |registry| metrics.text(registry)).await?;
+    let mut response = Response::new(Body::from(text));
+    let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    Ok(response)
+}
+
+async fn list(api: &Api, caller: &Caller, head: &Parts, parameters: &Parameters) -> Answer {
     let filter = Filter::parse(parameters.get("filter").unwrap_or_default())
         .map_err(|error| Problem::new(400, error.to_string()))?;
     let limit = match parameters.get("limit").map(str::parse::<usize>) {
@@ -201,18 +251,58 @@ fn list(operations: &Operations, parameters: &Parameters) -> Answer {
         1 => Some(Children::Counted),
         _ => Some(Children::Whole),
     };
-    Ok(sync(&operations.list(&query, children)))
+    sync_when_there_is_room(async || {
+        let here = api.operations.list(&query, children);
+        let target = parameters.get("target");
+        if api.members.is_empty() || caller.is_forwarded || target == Some(api.operations.location()) {
+            return Ok(here);
+        }
+        let path = head.uri.path_and_query().map_or("", PathAndQuery::as_str);
+        let mut all = api.members.lists(caller, path, target).await?;
+        if target.is_none() {
+            all.push(serde_json::from_str(&here).unwrap_or_default());
+        }
+        Ok(text(&members::merged(all, limit)))
+    })
+    .await
 }
 
-async fn start(operations: &Operations, parameters: &Parameters, caller: &Caller, body: &[u8]) -> Answer {
+async fn start(api: &Api, caller: &Caller, head: &Parts, parameters: &Parameters, body: Vec<u8>) -> Answer {
+    let operations = &api.operations;
+    if let Some(target) = parameters.get("target")
+        && !caller.is_forwarded
+        && operations.location() != target
+    {
+        let path = head.uri.path_and_query().map_or("", PathAndQuery::as_str);
+        return api.members.start(api.members.named(target)?, caller, path, body).await;
+    }
     let project = events::project(parameters)?.unwrap_or_else(|| "default".to_owned());
-    let draft = body::draft(body, operations.kinds(), &project)?.requestor(caller.trusted()?.clone());
+    let draft = body::draft(&body, operations.kinds(), &project)?.requestor(caller.trusted()?.clone());
+    if operations.kinds().get(&draft.kind).is_some_and(|kind| kind.is_for_owner_alone()) && !caller.is_owner {
+        let text = format!("work of the kind `{}` is for the user that runs charmd", draft.kind);
+        return Err(Problem::new(403, text));
+    }
     let created = operations.act(move |turn| {
         let id = turn.create(draft).map(Created::id)?;
         Ok::<_, Problem>((id, super::desk::shown(turn.registry, turn.registry.get(id)?)))
     });
     let (id, operation) = created.await??;
     Ok(started(&id.url(), &operation))
+}
+
+/// Operations whose end is announced: those that run, and those that ended and are not acknowledged.
+async fn outbox(operations: &Operations) -> Answer {
+    let listed = operations.read(|registry| {
+        let all = registry.outbox().map(|operation| text(&registry.render(operation, Children::Counted)));
+        format!("[{}]", all.collect::<Vec<_>>().join(","))
+    });
+    Ok(sync(&listed.await?))
+}
+
+/// Somebody has seen the end of an operation, for good.
+async fn acknowledge(operations: &Operations, id: OperationId) -> Answer {
+    operations.act(move |turn| turn.registry.acknowledge(id)).await??;
+    Ok(sync("{}"))
 }
 
 fn show(operations: &Operations, id: OperationId, parameters: &Parameters) -> Answer {
@@ -252,8 +342,16 @@ async fn listen(operations: &Operations, head: &mut Parts, parameters: &Paramete
     let wanted = events::Wanted::parse(parameters)?;
     let upgrade = upgrade(head).await?;
     // Before the answer: what the client does next is heard.
-    let frames = operations.listen();
-    Ok(upgrade.on_upgrade(move |socket| events::send(socket, frames, wanted)))
+    let missed = match wanted.since {
+        None => (Vec::new(), operations.listen()),
+        Some(number) => operations.listen_since(number).await?.ok_or_else(|| {
+            Problem::new(
+                410,
+                "Events since then have been forgotten: look at the operations, and listen anew",
+            )
+        })?,
+    };
+    Ok(upgrade.on_upgrade(move |socket| events::send(socket, missed, wanted)))
 }
 
 async fn connect(

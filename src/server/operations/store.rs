@@ -9,7 +9,7 @@ use rusqlite::{Row, Statement, params};
 
 use crate::database::{Database, DatabaseError, Schema};
 
-const SCHEMA: Schema = Schema { sql: include_str!("store/schema.sql"), version: 1 };
+const SCHEMA: Schema = Schema(&[include_str!("store/schema.sql"), include_str!("store/outbox.sql")]);
 
 /// Why nothing could be kept, or read again.
 #[derive(Debug, thiserror::Error)]
@@ -149,11 +149,12 @@ fn read(row: &Row<'_>) -> Result<Record, Unreadable> {
         may_cancel: row.get("may_cancel")?,
         stage: row.get("stage")?,
         must_run: row.get("must_run")?,
+        in_outbox: row.get("in_outbox")?,
     })
 }
 
 const PUT: &str = "INSERT OR REPLACE INTO operation
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)";
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)";
 
 fn write(put: &mut Statement<'_>, record: &Record) -> Result<(), rusqlite::Error> {
     let fault = record.life.fault.as_ref();
@@ -179,6 +180,7 @@ fn write(put: &mut Statement<'_>, record: &Record) -> Result<(), rusqlite::Error
         record.may_cancel,
         record.stage,
         record.must_run,
+        record.in_outbox,
     ])?;
     Ok(())
 }

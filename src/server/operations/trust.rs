@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -52,6 +53,18 @@ pub struct Own {
     pub addresses: Vec<String>,
     /// For how long a token is good.
     pub token_age: Duration,
+}
+
+impl Own {
+    /// Where a server can be found that listens there: by the name of the machine where that is everywhere.
+    pub fn new(certificate: Certificate, listens: SocketAddr, token_age: Duration) -> Self {
+        let host = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
+        let address = match (listens.ip().is_unspecified(), host.trim()) {
+            (true, host) if !host.is_empty() => format!("{host}:{}", listens.port()),
+            _ => listens.to_string(),
+        };
+        Self { certificate, addresses: vec![address], token_age }
+    }
 }
 
 /// Whom the server trusts.

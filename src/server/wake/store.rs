@@ -8,7 +8,7 @@ use rusqlite::params;
 use super::When;
 use crate::database::{Database, DatabaseError, Schema};
 
-const SCHEMA: Schema = Schema { sql: include_str!("schema.sql"), version: 1 };
+const SCHEMA: Schema = Schema(&[include_str!("schema.sql")]);
 
 /// Keeps wake-ups in `wake.sqlite` in a directory, private to its owner.
 #[derive(Debug)]

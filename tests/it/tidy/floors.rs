@@ -36,7 +36,10 @@ const FLOORS: &[(&str, &[&str])] = &[
             "charms-reactive-runtime",
         ],
     ),
-    ("charms-reactive-testkit", &["charms-reactive", "charms-reactive-sim"]),
+    (
+        "charms-reactive-testkit",
+        &["charms-reactive", "charms-reactive-core", "charms-reactive-operations", "charms-reactive-sim"],
+    ),
     ("prometheus-manual", &["charms-reactive-core", "charms-reactive-runtime"]),
     ("prometheus-scrape-jobs", &["charms-reactive", "prometheus-manual"]),
     (

@@ -1,6 +1,6 @@
 //! Random lives, beside what must hold in all of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use charms_reactive_core::operation::{End, Fault, OperationId, Status};
 use charms_reactive_operations::{Draft, Effect, Notice, OnConflict, Operation, WaitId};
@@ -18,9 +18,10 @@ fn staged(draft: &Draft) -> Draft {
 /// One call of a random life; the number chooses the operation.
 #[derive(Clone, Debug)]
 enum Call {
-    Create(u8, u8),
+    Create(u8, u8, OnConflict),
     End(usize, u8),
     Cancel(usize),
+    Acknowledge(usize),
     Wait(usize),
     Extend(usize),
     Fail,
@@ -30,9 +31,11 @@ enum Call {
 
 fn calls() -> impl Strategy<Value = Vec<Call>> {
     let call = prop_oneof![
-        4 => (0..8_u8, 0..4_u8).prop_map(|(class, reference)| Call::Create(class, reference)),
+        4 => (0..8_u8, 0..4_u8, prop::sample::select(vec![OnConflict::Fail, OnConflict::Join, OnConflict::Replace]))
+            .prop_map(|(class, reference, on_conflict)| Call::Create(class, reference, on_conflict)),
         4 => (0..20_usize, 0..3_u8).prop_map(|(which, end)| Call::End(which, end)),
         2 => (0..20_usize).prop_map(Call::Cancel),
+        2 => (0..20_usize).prop_map(Call::Acknowledge),
         2 => (0..20_usize).prop_map(Call::Wait),
         1 => (0..20_usize).prop_map(Call::Extend),
         1 => Just(Call::Fail),
@@ -43,21 +46,22 @@ fn calls() -> impl Strategy<Value = Vec<Call>> {
 }
 
 proptest! {
-    /// Whatever is called: ends are told once and stay, parents end last, a reference is held once, who
-    /// waits is woken, and after a restart everything that was acknowledged is there.
+    /// Whatever is called: ends are told once and stay, parents end last, a reference is held once and one at
+    /// most waits for it, who waits is woken, ends are announced until they are acknowledged, and after a restart everything that was acknowledged is there.
     #[test]
     fn what_must_hold_in_any_life(calls in calls()) {
         let mut desk = Desk::new();
         let mut last: BTreeMap<OperationId, Status> = BTreeMap::new();
         let mut waiting: BTreeMap<u64, OperationId> = BTreeMap::new();
         let mut waits = 0;
+        let (mut runs, mut announced) = (BTreeSet::new(), BTreeSet::new());
         for call in calls {
             let all: Vec<OperationId> = desk.registry.operations().map(Operation::id).collect();
             let chosen = |which: usize| all.get(which % all.len().max(1)).copied();
             let now = desk.now();
             let mut is_kept = true;
             match call {
-                Call::Create(class, reference) => {
+                Call::Create(class, reference, on_conflict) => {
                     let draft = match class {
                         0 | 1 => task(),
                         2 => durable(),
@@ -68,7 +72,8 @@ proptest! {
                         _ => durable().child(durable()),
                     };
                     let name = format!("r{reference}");
-                    let draft = if reference == 0 { draft } else { draft.reference(&name, OnConflict::Fail) };
+                    let draft = Draft { in_outbox: reference % 2 == 1, ..draft };
+                    let draft = if reference == 0 { draft } else { draft.reference(&name, on_conflict) };
                     let _ = desk.create(draft);
                 }
                 Call::End(which, end) => if let Some(id) = chosen(which) {
@@ -84,6 +89,10 @@ proptest! {
                 },
                 Call::Cancel(which) => if let Some(id) = chosen(which) {
                     let _ = desk.cancel(id);
+                },
+                Call::Acknowledge(which) => if let Some(id) = chosen(which) {
+                    let is_finished = desk.registry.get(id).expect("known").is_finished();
+                    prop_assert_eq!(desk.registry.acknowledge(id).is_ok(), is_finished);
                 },
                 Call::Wait(which) => if let Some(id) = chosen(which) {
                     waits += 1;
@@ -101,6 +110,8 @@ proptest! {
                 Call::Restart => {
                     desk = desk.restart();
                     waiting.clear();
+                    runs.clear();
+                    announced.clear();
                 }
                 Call::Pass(seconds) => {
                     desk.second += seconds;
@@ -116,12 +127,19 @@ proptest! {
                     }
                     Effect::Wake(WaitId(wait), id) => prop_assert_eq!(waiting.remove(&wait), Some(id)),
                     Effect::Run(id) | Effect::Stop(id) => {
+                        prop_assert!(!matches!(effect, Effect::Run(_)) || runs.insert(id), "run once");
                         prop_assert!(!desk.registry.get(id).expect("known").record().is_parent);
                     }
+                    Effect::Announce(id) => prop_assert!(announced.insert(id), "announced once in a process"),
+                    Effect::Acknowledged(id) => drop(announced.remove(&id)),
                     Effect::Tell(Notice::Cancelled { .. }) => {}
                 }
             }
-            let mut held = Vec::new();
+            let outbox = desk.registry.outbox().filter(|operation| operation.is_finished()).map(Operation::id);
+            if is_kept {
+                prop_assert_eq!(outbox.collect::<BTreeSet<_>>(), announced.clone());
+            }
+            let (mut held, mut awaited) = (Vec::new(), Vec::new());
             for operation in desk.registry.operations() {
                 let record = operation.record();
                 let status = operation.status();
@@ -133,12 +151,14 @@ proptest! {
                     prop_assert_eq!(operation.is_finished(), children.all(Operation::is_finished));
                 }
                 if !operation.is_finished() && let Some(reference) = &record.reference {
-                    prop_assert!(!held.contains(reference));
-                    held.push(reference.clone());
+                    let list = if status == Status::Pending { &mut awaited } else { &mut held };
+                    prop_assert!(!list.contains(reference));
+                    list.push(reference.clone());
                 }
                 let kept = desk.store.get(&record.id).expect("everything is kept");
                 prop_assert_eq!(kept.life.status, status);
             }
+            prop_assert!(awaited.iter().all(|reference| held.contains(reference)), "nobody waits for nothing");
             prop_assert_eq!(desk.store.len(), desk.registry.operations().count());
             for id in waiting.values() {
                 prop_assert!(!desk.registry.get(*id).expect("known").is_finished(), "who waits is woken");

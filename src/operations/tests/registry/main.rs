@@ -2,6 +2,8 @@
 
 mod desk;
 mod life;
+mod outbox;
+mod replace;
 
 use charms_reactive_core::operation::{Class, End, Fault, OperationId, Progress, Requestor, Status};
 use charms_reactive_operations::{

@@ -14,7 +14,7 @@ use crate::runtimeconfig::call::{Condition, ConfigName, Content, Declared};
 use crate::runtimeconfig::variable::Variable;
 use crate::runtimeconfig::waiter::KeptWaiter;
 
-const SCHEMA: Schema = Schema { sql: include_str!("schema.sql"), version: 1 };
+const SCHEMA: Schema = Schema(&[include_str!("schema.sql")]);
 
 /// Keeps changes in `runtimeconfig.sqlite` in a directory, private to its owner.
 ///

@@ -2,11 +2,15 @@
 
 #![expect(clippy::disallowed_methods, reason = "measures waits")]
 
+mod child;
 pub(crate) mod client;
 mod desk;
 mod events;
+mod flags;
 mod hostile;
+mod hyperkit;
 mod kill;
+mod members;
 mod slow;
 mod trust;
 mod websocket;
@@ -232,6 +236,34 @@ fn one_of_a_reference_runs_and_who_is_refused_learns_which() {
     assert_eq!((status, id_of(&answer)), (202, id.clone()));
     client.delete(&format!("/1.0/operations/{id}"), "");
     assert_ne!(id_of(&client.post(&body("fail")).1), id);
+}
+
+#[test]
+fn one_that_replaces_runs_when_the_other_has_stopped() {
+    let (_folder, client) = Client::start();
+    let body = |duration: f64, stubborn: bool| {
+        let input = json!({"duration": duration, "stubborn": stubborn});
+        client
+            .post(&json!({"kind": "demo", "reference": "reindex", "on_conflict": "replace", "input": input}))
+    };
+    let first = id_of(&body(1.5, true).1);
+    let (status, answer) = body(0.1, false);
+    assert_eq!((status, &answer["metadata"]["status"]), (202, &json!("Pending")));
+    let second = id_of(&answer);
+    let shown = |id: &str| client.get(&format!("/1.0/operations/{id}")).1["metadata"].clone();
+    assert_eq!(
+        (&shown(&first)["status"], &shown(&second)["status"]),
+        (&json!("Cancelling"), &json!("Pending"))
+    );
+    let (_, answer) = client.get(&format!("/1.0/operations/{second}/wait"));
+    assert_eq!(answer["metadata"]["status"], "Success");
+    let (first, second) = (shown(&first), shown(&second));
+    assert!(first["updated_at"].as_str() < second["updated_at"].as_str(), "one after the other");
+    let fast = id_of(&body(30.0, false).1);
+    let third = id_of(&body(0.1, false).1);
+    client.get(&format!("/1.0/operations/{third}/wait"));
+    let replaced = format!("replaced by operation {third}");
+    assert!(shown(&fast)["err"].as_str().is_some_and(|err| err.ends_with(&replaced)));
 }
 
 #[test]

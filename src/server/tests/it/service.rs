@@ -205,7 +205,7 @@ fn systemd_takes_the_unit_file() {
     let text = fs::read_to_string(&file).expect("a unit file");
     let escaped = agent.root.display().to_string().replace('%', "%%");
     let shown = text.replace(&escaped.replace('$', "$$"), "ROOT").replace(&escaped, "ROOT");
-    assert!(shown.contains("\nExecStart=\"ROOT/unit-web-0/charmd/charmd\" \"serve\" \"--unit\" \"web/0\" \"--data\" \"ROOT/unit-web-0/charmd/data\" \"--socket\" \"ROOT/unit-web-0/charmd/socket\"\n"), "{shown}");
+    assert!(shown.contains("\nExecStart=\"ROOT/unit-web-0/charmd/charmd\" \"serve\" \"--unit\" \"web/0\" \"--charm\" \"ROOT/unit-web-0/charm\" \"--data\" \"ROOT/unit-web-0/charmd/data\" \"--socket\" \"ROOT/unit-web-0/charmd/socket\"\n"), "{shown}");
     assert!(shown.contains("\nWorkingDirectory=ROOT/unit-web-0/charmd\n"), "{shown}");
     // The checker does check.
     fs::write(&file, text.replace("Type=exec", "Type=whatever")).expect("written");
@@ -331,7 +331,7 @@ fn pebble_is_told_of_the_service() {
     let command = service["command"].as_str().expect("a command").replace(&root, "ROOT");
     assert_eq!(
         command,
-        "'ROOT/unit-web-0/charmd/charmd' 'serve' '--unit' 'web/0' '--data' 'ROOT/unit-web-0/charmd/data' \
+        "'ROOT/unit-web-0/charmd/charmd' 'serve' '--unit' 'web/0' '--charm' 'ROOT/unit-web-0/charm' '--data' 'ROOT/unit-web-0/charmd/data' \
          '--socket' 'ROOT/unit-web-0/charmd/socket'"
     );
     assert_eq!((&service["override"], &service["startup"]), (&json!("replace"), &json!("enabled")));

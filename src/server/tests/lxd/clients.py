@@ -97,5 +97,26 @@ def projects(socket):
     assert there.operations.get(url).status == "Running"
 
 
+def remote(address, certificate, key, server, token):
+    def client():
+        return pylxd.Client(endpoint=address, cert=(certificate, key), verify=server)
+
+    stranger = client()
+    assert not stranger.trusted
+    assert refusal(lambda: stranger.api.operations.get()) == "Forbidden"
+    assert refusal(lambda: stranger.authenticate("guess")) == "The trust token is not known"
+    stranger.authenticate(token)
+    assert stranger.trusted
+    known = client()
+    assert known.trusted
+    url = start(known, duration=0.2)
+    assert known.operations.wait_for_operation(url).status == "Success"
+    (trusted,) = known.certificates.all()
+    trusted.sync()
+    assert (trusted.type, trusted.name) == ("client", "pylxd"), trusted.name
+    trusted.delete()
+    assert refusal(lambda: known.api.operations.get()) == "Forbidden"
+
+
 if __name__ == "__main__":
-    globals()[sys.argv[1]](sys.argv[2])
+    globals()[sys.argv[1]](*sys.argv[2:])

@@ -56,6 +56,7 @@ const DIFFERENCES: &[Difference] = &[
     Difference { row: "`may_cancel`", shows: Shows::Lines(&["may_cancel: true"], &["may_cancel: false"]) },
     Difference { row: "`err_code` of what failed", shows: Shows::Lines(&[], &["err_code: 500"]) },
     Difference { row: "Events of a token", shows: Shows::Lines(&["operation Pending", "operation Cancelling"], &[]) },
+    Difference { row: "Numbers of events", shows: Shows::Lines(&[], &["sequence: NUMBER"]) },
     Difference { row: "A wrong `timeout`", shows: Shows::Answers(&[
         ("GET /1.0/operations/ID/wait?timeout=x", 500, "strconv.Atoi: parsing \"x\": invalid syntax",
          400, "timeout `x` is not valid, expected a number of seconds"),
@@ -151,6 +152,7 @@ fn flatten(path: &str, value: &Value, lines: &mut Lines) {
             return list.iter().for_each(|value| flatten(&format!("{path}[]"), value, lines));
         }
         Value::String(text) => format!("{:?}", general(text)),
+        Value::Number(_) if path.ends_with(".sequence") => "NUMBER".to_owned(),
         other => other.to_string(),
     };
     lines.insert(format!("{path}: {text}"));
@@ -233,7 +235,7 @@ impl Pair {
             for line in lines {
                 let is_met = |known: &&str| line == *known || line.ends_with(&format!(".{known}"));
                 let known = DIFFERENCES.iter().position(|difference| match difference.shows {
-                    Shows::Lines(lxd, here) => [lxd, here][is_here].iter().any(|known| is_met(&known)),
+                    Shows::Lines(lxd, here) => [lxd, here][is_here].iter().any(is_met),
                     Shows::Answers(_) => false,
                 });
                 match known {

@@ -17,6 +17,7 @@ mod incus;
 #[expect(dead_code, reason = "shared with the bench")]
 #[path = "../../../../tests/support/lxd.rs"]
 mod lxd;
+mod remote;
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};

@@ -1,17 +1,19 @@
 //! The desk in process: work that panics or does not listen, and a disk that is full.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use charms_reactive_core::operation::{Class, OperationId, Requestor};
-use charms_reactive_operations::{Change, Draft, Refused};
+use charms_reactive_core::operation::{Class, OperationId, Requestor, Status};
+use charms_reactive_core::waiter::Moment;
+use charms_reactive_operations::{Change, Differences, Draft, Record, Refused};
 use charms_reactive_server::operations::{
     Demo, Kept, Kind as _, Kinds, Memory, Operations, Settings, Store, StoreError, Unavailable,
 };
 use serde_json::{Value, json};
 
-fn runtime() -> tokio::runtime::Runtime {
+pub(super) fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
 }
 
@@ -26,7 +28,7 @@ async fn start(operations: &Operations, input: Value) -> Result<OperationId, Una
 }
 
 /// The operation at its end.
-async fn end(operations: &Operations, id: OperationId) -> Value {
+pub(super) async fn end(operations: &Operations, id: OperationId) -> Value {
     let shown = match operations.wait(id).await.expect("a desk").expect("known") {
         Ok(over) => over,
         Err(waiting) => waiting.end(None).await,
@@ -101,6 +103,94 @@ impl Store for Full {
         }
         Ok(())
     }
+}
+
+/// A store that can be looked at, and changed behind the desk's back.
+#[derive(Clone, Default)]
+struct Open {
+    records: Arc<Mutex<BTreeMap<OperationId, Record>>>,
+    /// While it is on, what was kept is said not to be.
+    is_lying: Arc<AtomicBool>,
+}
+
+impl Open {
+    fn ids(&self) -> Vec<OperationId> {
+        self.records.lock().expect("a lock").keys().copied().collect()
+    }
+}
+
+impl Store for Open {
+    fn load(&mut self) -> Result<Kept, StoreError> {
+        Ok(self.records.lock().expect("a lock").values().cloned().collect())
+    }
+
+    fn commit(&mut self, changes: &[Change]) -> Result<(), StoreError> {
+        let mut records = self.records.lock().expect("a lock");
+        for change in changes {
+            match change {
+                Change::Put(record) => drop(records.insert(record.id, (**record).clone())),
+                Change::Drop(id) => drop(records.remove(id)),
+            }
+        }
+        if self.is_lying.load(Ordering::SeqCst) {
+            return Err(StoreError::Open(std::io::Error::other("no answer from the disk").into()));
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn a_store_that_is_not_as_it_should_be_is_put_right() {
+    let runtime = runtime();
+    let store = Open::default();
+    let kinds = Kinds::standard();
+    let started =
+        Operations::start(Box::new(store.clone()), kinds, &Settings::default(), runtime.handle().clone());
+    let operations = started.expect("started");
+    runtime.block_on(async {
+        let running = start(&operations, json!({"duration": 600, "steps": 6000})).await.expect("kept");
+        let ended = start(&operations, json!({"duration": 0})).await.expect("kept");
+        end(&operations, ended).await;
+        let synchronize = async || operations.synchronize().await.expect("a desk").expect("a store");
+        assert_eq!(synchronize().await, Differences::default(), "progress is not kept, and need not be");
+        let ghost = OperationId::new(Moment::MIN, [7; 8]);
+        {
+            let mut records = store.records.lock().expect("a lock");
+            let mut record = records.remove(&running).expect("kept");
+            record.id = ghost;
+            records.insert(ghost, record);
+            records.get_mut(&ended).expect("kept").life.status = Status::Running;
+        }
+        assert_eq!(synchronize().await, Differences { unknown: 1, missing: 1, other: 1 });
+        // That is one commit, and over before the next turn.
+        operations.read(|_| ()).await.expect("a desk");
+        let mut expected = [running, ended];
+        expected.sort_unstable();
+        assert_eq!(store.ids(), expected);
+        assert_eq!(synchronize().await, Differences::default());
+    });
+}
+
+#[test]
+fn what_was_refused_is_not_there_after_a_restart_although_the_disk_had_it() {
+    let runtime = runtime();
+    let store = Open::default();
+    let started = Operations::start(
+        Box::new(store.clone()),
+        Kinds::standard(),
+        &Settings::default(),
+        runtime.handle().clone(),
+    );
+    let operations = started.expect("started");
+    runtime.block_on(async {
+        store.is_lying.store(true, Ordering::SeqCst);
+        assert_eq!(start(&operations, json!({"duration": 0})).await, Err(Unavailable));
+        assert_eq!(store.ids().len(), 1, "nobody knows of it, and a restart would run it");
+        store.is_lying.store(false, Ordering::SeqCst);
+        let id = start(&operations, json!({"duration": 600})).await.expect("kept");
+        operations.read(|_| ()).await.expect("a desk");
+        assert_eq!(store.ids(), [id]);
+    });
 }
 
 #[test]

@@ -120,3 +120,36 @@ fn a_thousand_operations_at_once_and_a_listener_that_does_not_read() {
     assert!(lives.values().all(|life| *life == expected), "each is told all of its life, the end last");
     drop(silent);
 }
+
+#[test]
+fn who_was_away_hears_what_was_missed_and_then_the_rest() {
+    let (_folder, client) = Client::start();
+    let mut listener = Listener::start(&client.socket(), "?type=operation");
+    let first = client.start_demo(&json!({"duration": 0}));
+    let mut events = vec![listener.next()];
+    while events.last().is_none_or(|event| event["metadata"]["status"] != "Success") {
+        events.push(listener.next());
+    }
+    let numbers: Vec<u64> = events.iter().filter_map(|event| event["sequence"].as_u64()).collect();
+    assert!(numbers.windows(2).all(|pair| pair[0] + 1 == pair[1]), "one after another: {numbers:?}");
+    drop(listener);
+    let missed = client.start_demo(&json!({"duration": 0}));
+    client.get(&format!("/1.0/operations/{missed}/wait"));
+    let mut listener = Listener::start(&client.socket(), &format!("?type=operation&since={}", numbers[0]));
+    for event in &events[1..] {
+        assert_eq!(listener.next(), *event, "what was heard of {first} before");
+    }
+    assert_eq!(listener.statuses(&missed), ["Running", "Success"]);
+    let next = client.start_demo(&json!({"duration": 0}));
+    assert_eq!(listener.statuses(&next), ["Running", "Success"]);
+    for (since, status) in [("1", 410), ("9007199254740991", 410), ("x", 400)] {
+        let stream = UnixStream::connect(client.socket()).expect("connected");
+        let url = format!("ws://localhost/1.0/events?since={since}");
+        match tungstenite::client(url, stream) {
+            Err(tungstenite::HandshakeError::Failure(tungstenite::Error::Http(response))) => {
+                assert_eq!(response.status(), status, "{since}");
+            }
+            other => panic!("{since}: {other:?}"),
+        }
+    }
+}

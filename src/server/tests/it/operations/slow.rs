@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use charms_reactive_server::keeper::Keeper;
 use charms_reactive_server::listen::{Limits, Server, WATCH_LIMIT};
-use charms_reactive_server::operations::{Api, Kinds, Memory, Operations, Settings, Trust};
+use charms_reactive_server::operations::{Api, Kinds, Members, Memory, Operations, Settings, Trust};
 use serde_json::json;
 
 use super::client::{Client, id_of, read_head};
@@ -77,7 +77,9 @@ impl Impatient {
         let settings = Settings::default();
         let handle = runtime.handle().clone();
         let operations = Operations::start(Box::new(Memory), Kinds::standard(), &settings, handle);
-        let api = Api { operations: operations.expect("operations"), trust: Trust::nobody() };
+        let operations = operations.expect("operations");
+        let (trust, members) = (Trust::nobody(), Members::default());
+        let api = Api { operations, trust, members, is_debug: false };
         let store = Box::new(charms_reactive_server::runtimeconfig::Memory);
         let (keeper, _thread) = Keeper::start(store).expect("a keeper");
         let server = Server::new(keeper, WATCH_LIMIT).operations(api).limits(LIMITS);
@@ -219,4 +221,39 @@ fn of_one_who_shut_down_its_side_nobody_knows_whether_it_is_there() {
     }
     server.is_well();
     assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
+}
+
+/// How much of the memory a server has, in bytes.
+fn memory(client: &Client) -> u64 {
+    let path = format!("/proc/{}/status", client.server.child.id());
+    let status = std::fs::read_to_string(path).expect("it runs");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a line");
+    line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") * 1024
+}
+
+#[test]
+fn lists_that_nobody_reads_do_not_fill_the_memory() {
+    const MIB: u64 = 1024 * 1024;
+    let (_folder, client) = Client::start();
+    let long = "x".repeat(50_000);
+    for _ in 0..100 {
+        let body = json!({"kind": "demo", "class": "token", "metadata": {"long": long}});
+        assert_eq!(client.post(&body).0, 202);
+    }
+    let path = "/1.0/operations?recursion=1";
+    let length = client.ask("GET", path, "").1.to_string().len() as u64;
+    assert!(length > 4 * MIB, "{length}");
+    let before = memory(&client);
+    let deaf: Vec<UnixStream> = (0..150).map(|_| client.send("GET", path, "")).collect();
+    for _ in 0..20 {
+        // Others are answered meanwhile.
+        assert_eq!(client.get("/1.0").0, 200);
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let more = memory(&client).saturating_sub(before);
+    assert!(more < 150 * MIB, "{} MiB for {} MiB of lists", more / MIB, deaf.len() as u64 * length / MIB);
+    // Those who read have their lists, one after another.
+    for stream in deaf {
+        assert!(rest(stream).len() as u64 > length);
+    }
 }

@@ -26,24 +26,29 @@ pub(crate) struct Tls {
 
 impl Tls {
     pub(crate) fn start(folder: &Path, arguments: &[&str]) -> Self {
+        let mut all = vec!["--https".to_owned(), "127.0.0.1:0".to_owned()];
+        all.extend(arguments.iter().map(|argument| (*argument).to_owned()));
+        Self::start_at(folder, all, folder.join("data/server.crt"))
+    }
+
+    /// With all of its arguments, and the certificate that it shows.
+    pub(crate) fn start_at(folder: &Path, arguments: Vec<String>, certificate: PathBuf) -> Self {
         let log = folder.join("charmd.log");
         let before = std::fs::read_to_string(&log).unwrap_or_default().len();
-        let data = folder.join("data");
-        let mut all = vec!["--data".to_owned(), data.display().to_string()];
-        all.extend(["--https".to_owned(), "127.0.0.1:0".to_owned()]);
-        all.extend(arguments.iter().map(|argument| (*argument).to_owned()));
+        let mut all = vec!["--data".to_owned(), folder.join("data").display().to_string()];
+        all.extend(arguments);
         let client = Client { server: Charmd::start(folder, &all) };
         let begin = Instant::now();
         let address = loop {
             let text = std::fs::read_to_string(&log).expect("a log");
-            if let Some((_, rest)) = text[before..].split_once("operations are at https://") {
-                if let Some((address, _)) = rest.split_once('\n') {
-                    break address.to_owned();
-                }
+            if let Some((_, rest)) = text[before..].split_once("operations are at https://")
+                && let Some((address, _)) = rest.split_once('\n')
+            {
+                break address.to_owned();
             }
             assert!(begin.elapsed() < Duration::from_secs(20), "{text}");
         };
-        Self { client, address, certificate: data.join("server.crt") }
+        Self { client, address, certificate }
     }
 
     /// A connection of somebody who shows a certificate, or none.
@@ -103,9 +108,9 @@ impl Tls {
 
 pub(crate) type Shown = CertifiedKey<KeyPair>;
 
-/// A certificate of a client, with its key.
+/// A certificate of a client, or of a member, with its key.
 pub(crate) fn certificate() -> Shown {
-    rcgen::generate_simple_self_signed(["client".to_owned()]).expect("a certificate")
+    rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate")
 }
 
 fn base64(made: &Shown) -> String {
