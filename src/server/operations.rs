@@ -11,6 +11,7 @@
 //!     └─► events       one line of notices in order; who is too slow for it is cut off
 //! ```
 
+mod announce;
 pub(crate) mod answer;
 pub(crate) mod body;
 mod caller;
@@ -30,9 +31,10 @@ mod store;
 mod trust;
 mod view;
 
+pub use announce::Announce;
 pub use child::{CharmWork, Command, Place, RESULT_BYTES_MAX, TERMINATE_AFTER, end_leftovers};
 pub use demo::Demo;
-pub use desk::{Announce, Operations, Settings, Turn, Unavailable, Waiting};
+pub use desk::{Operations, Settings, Turn, Unavailable, Waiting};
 pub use kind::{Connection, Kind, Kinds, Work};
 pub use members::{Member, Members};
 pub use peer::Peer;

@@ -18,6 +18,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::AbortHandle;
 
+use super::announce::Announce;
 use super::events::{Frame, LISTENER_FRAMES_MAX, Line, Missed};
 use super::kind::{Connection, Kinds, Work};
 use super::metrics::Metrics;
@@ -37,15 +38,6 @@ const ID_STEP: Duration = Duration::from_nanos(250);
 const CHANCE: &str = "the system has chance without end";
 /// What an operation says whose process has gone.
 const INTERRUPTION: &str = "charmd ended while the operation ran";
-
-/// Announces ends of operations, until they are acknowledged: on the thread of the desk.
-pub trait Announce: Send + Sync + std::fmt::Debug {
-    /// An operation has ended; may be said again.
-    fn announce(&self, id: OperationId);
-
-    /// Its end need not be announced any more.
-    fn acknowledged(&self, id: OperationId);
-}
 
 /// What can be chosen.
 #[derive(Clone, Debug)]
