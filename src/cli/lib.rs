@@ -4,11 +4,15 @@
 //! own.  Only this crate prints: the subcommands answer with errors, which it shows with their causes and hints.
 
 pub mod demo;
+pub mod operation;
 pub mod pack;
 mod place;
 mod report;
 pub mod runtime_config;
+mod server;
+mod show;
 pub mod simulate;
+mod time;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -28,6 +32,8 @@ Examples:
   charms-reactive runtime-config waiters create ready --config-name boot --timeout 6m \
           --success-cardinality-path /ready --success-cardinality-number 3
       Wait until three variables stand under a path, on the service of `charmd`
+  charms-reactive operation start demo --input '{\"duration\": 5, \"steps\": 10}'
+      Start work in the background, on `charmd`, and see how far it is
   juju deploy ./target/charms/my-charm_ubuntu-amd64.charm
       Deploy what was packed
 
@@ -48,6 +54,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Demo(demo::DemoArgs),
+    Operation(operation::OperationArgs),
     Pack(pack::PackArgs),
     RuntimeConfig(runtime_config::RuntimeConfigArgs),
     Simulate(simulate::SimulateArgs),
@@ -67,6 +74,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Demo(args) => demo::run(args),
         Command::Pack(args) => pack::run(args),
         // Their exit codes tell more than whether it went well.
+        Command::Operation(args) => return operation::run(args),
         Command::RuntimeConfig(args) => return runtime_config::run(args),
         Command::Simulate(args) => return simulate::run(args),
     };

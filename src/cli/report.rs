@@ -49,6 +49,14 @@ pub(crate) fn plain(text: &str) {
     let _ = std::io::stderr().flush();
 }
 
+/// Text without what would break a line, or command a terminal.
+pub(crate) fn one_line(text: &str) -> String {
+    let plain = |letter: char| {
+        if letter.is_control() { letter.escape_default().collect() } else { letter.to_string() }
+    };
+    text.chars().map(plain).collect()
+}
+
 /// A line at the terminal that shows what is going on this moment; nothing where nobody looks.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Live {
@@ -68,6 +76,24 @@ impl Live {
             anstream::eprint!("\r\x1b[2K{STEP}{verb:>12}{STEP:#} {what}");
             // What cannot be shown is no reason to stop.
             let _ = std::io::stderr().flush();
+        }
+    }
+
+    /// Shows a line that stays until it is erased.
+    pub(crate) fn line(self, verb: &str, what: &str) {
+        if self.is_on {
+            // One that goes on in the next row could not be erased.
+            let columns = rustix::termios::tcgetwinsize(std::io::stderr()).map_or(0, |size| size.ws_col);
+            let columns = if columns == 0 { 80 } else { usize::from(columns) };
+            let what: String = what.chars().take(columns.saturating_sub(14)).collect();
+            anstream::eprintln!("{STEP}{verb:>12}{STEP:#} {what}");
+        }
+    }
+
+    /// Takes this many lines away.
+    pub(crate) fn erase(self, lines: usize) {
+        if self.is_on && lines > 0 {
+            anstream::eprint!("\r\x1b[{lines}A\x1b[0J");
         }
     }
 

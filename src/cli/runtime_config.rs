@@ -3,33 +3,33 @@
 //! ```text
 //! configs variables waiters   the verbs of gcloud, one module a noun
 //! deployment apply            Deployment Manager's types in a YAML file, made in their order
-//! client                      one request, one answer: unix socket, TCP, TLS
-//! wait time                   how long, how often
-//! show                        tables, YAML, JSON, values
+//! client                      one request, one answer
+//! wait                        how long, how often
+//! columns                     what is shown of each
 //! ```
 
 mod apply;
 mod client;
+mod columns;
 mod configs;
 mod deployment;
 mod error;
 mod name;
-mod show;
-mod time;
 mod variables;
 mod wait;
 mod waiters;
 
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use charms_reactive_remote::Options;
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
-use crate::{place, report};
-use client::Client;
+use crate::report;
+use crate::server::ServerArgs;
+use crate::show::{Format, FormatArgs};
+use client::{ANSWER_LIMIT, Client};
 pub use error::{Refusal, RuntimeConfigError};
-use show::Format;
 
 /// The project, if nobody says otherwise: those of `charmd` need not be made.
 const PROJECT: &str = "default";
@@ -65,36 +65,11 @@ Examples:
 #[command(long_about = LONG_ABOUT, after_long_help = AFTER, after_help = "`--help` has examples and the exit codes.")]
 pub struct RuntimeConfigArgs {
     #[command(flatten)]
-    shared: Shared,
+    server: ServerArgs,
+    #[command(flatten)]
+    shown: FormatArgs,
     #[command(subcommand)]
     noun: Noun,
-}
-
-/// What every command takes.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "The service, and what is printed")]
-struct Shared {
-    /// The unix socket of the service
-    #[arg(long, value_name = "PATH", global = true, conflicts_with = "address")]
-    socket: Option<PathBuf>,
-    /// The address of the service, for example `http://127.0.0.1:8080`
-    #[arg(long, value_name = "URL", global = true)]
-    address: Option<String>,
-    /// Trust the certificates in this file, for https
-    #[arg(long, value_name = "FILE", global = true)]
-    ca_cert: Option<PathBuf>,
-    /// A file with the token that the service asks for
-    #[arg(long, value_name = "FILE", global = true)]
-    token_file: Option<PathBuf>,
-    /// The project of short names
-    #[arg(long, value_name = "PROJECT", global = true)]
-    project: Option<String>,
-    /// Print `json`, `yaml`, `table`, `value(FIELD,...)` or `none`
-    #[arg(long, value_name = "FORMAT", global = true, value_parser = Format::parse, conflicts_with = "json")]
-    format: Option<Format>,
-    /// Print JSON
-    #[arg(long, global = true)]
-    json: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -165,7 +140,7 @@ struct Desk {
 
 /// Runs a command on the service; the exit code is gcloud's.
 pub fn run(args: &RuntimeConfigArgs) -> ExitCode {
-    let result = Desk::new(&args.shared).and_then(|desk| match &args.noun {
+    let result = Desk::new(&args.server, &args.shown).and_then(|desk| match &args.noun {
         Noun::Configs { verb: ConfigsVerb::Own(verb) } => configs::run(&desk, verb),
         Noun::Variables { verb } | Noun::Configs { verb: ConfigsVerb::Variables { verb } } => {
             variables::run(&desk, verb)
@@ -185,26 +160,11 @@ pub fn run(args: &RuntimeConfigArgs) -> ExitCode {
 }
 
 impl Desk {
-    fn new(shared: &Shared) -> Result<Self, RuntimeConfigError> {
-        let token_file =
-            shared.token_file.clone().or_else(|| variable("CHARMD_TOKEN_FILE").map(PathBuf::from));
-        let token = token_file.as_deref().map(read_token).transpose()?;
-        let authorities = shared.ca_cert.as_deref();
-        let address = |address: &str, token| Client::address(address, token, authorities);
-        let client = match (&shared.socket, &shared.address) {
-            (Some(path), _) => Client::socket(path, token),
-            (None, Some(url)) => address(url, token)?,
-            (None, None) => match (variable("CHARMD_ADDRESS"), variable("CHARMD_SOCKET")) {
-                (Some(url), _) => address(&url, token)?,
-                (None, Some(path)) => Client::socket(Path::new(&path), token),
-                (None, None) => {
-                    Client::socket(&place::usual_socket(variable("JUJU_CHARM_DIR").as_deref()), token)
-                }
-            },
-        };
-        let project = shared.project.clone().or_else(|| variable("CHARMD_PROJECT"));
-        let format = if shared.json { Some(Format::Json) } else { shared.format.clone() };
-        Ok(Self { client, project: project.unwrap_or_else(|| PROJECT.to_owned()), format })
+    fn new(server: &ServerArgs, shown: &FormatArgs) -> Result<Self, RuntimeConfigError> {
+        let options = Options { timeout: ANSWER_LIMIT, ..server.options()? };
+        let client = Client(options.client()?);
+        let project = options.project.unwrap_or_else(|| PROJECT.to_owned());
+        Ok(Self { client, project, format: shown.format() })
     }
 
     /// What a list has, page by page.
@@ -237,21 +197,4 @@ impl Desk {
     fn tell(&self, verb: &str, path: &str) {
         report::plain(&format!("{verb} [{}].\n", self.client.url(path)));
     }
-}
-
-/// A variable of the environment that holds something.
-#[expect(clippy::disallowed_methods, reason = "a program that people start")]
-fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|text| !text.is_empty())
-}
-
-fn read_token(path: &Path) -> Result<String, RuntimeConfigError> {
-    let read = |source| RuntimeConfigError::Read { path: path.to_owned(), source };
-    let text = std::fs::read_to_string(path).map_err(read)?;
-    let token = text.trim();
-    if token.is_empty() || token.contains(char::is_control) {
-        let reason = "expected a token on one line".to_owned();
-        return Err(RuntimeConfigError::File { path: path.to_owned(), reason });
-    }
-    Ok(token.to_owned())
 }

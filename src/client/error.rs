@@ -19,7 +19,7 @@ pub enum ClientError {
         source: io::Error,
     },
     /// No answer in time.
-    #[error("no answer from `{place}` in {limit:?}")]
+    #[error("no answer from `{place}` in {}s", limit.as_secs_f64())]
     Silent {
         /// Where the server is.
         place: String,
@@ -57,7 +57,7 @@ pub enum ClientError {
     #[error("operation `{}` was cancelled: {}", .0.id, .0.reason())]
     Cancelled(Box<Operation>),
     /// The operation is not over, and the time to wait for it is.
-    #[error("operation `{}` is not over after {limit:?}", operation.id)]
+    #[error("operation `{}` is not over after {}s", operation.id, limit.as_secs_f64())]
     TimedOut {
         /// As it was then.
         operation: Box<Operation>,

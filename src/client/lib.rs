@@ -33,6 +33,7 @@ mod response;
 mod url;
 mod wire;
 
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -53,7 +54,7 @@ pub const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 pub const REPEATS: u32 = 3;
 
 /// A client of one server; copies share the last answer.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Client {
     place: Arc<dyn Place>,
     limit: Duration,
@@ -63,6 +64,13 @@ pub struct Client {
     /// User agent, media type, authorization.
     headers: Vec<(String, String)>,
     last: Option<Arc<Mutex<Option<Response>>>>,
+}
+
+impl fmt::Debug for Client {
+    /// Its headers are not shown: a token may be among them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Client({})", self.place.shown())
+    }
 }
 
 impl Client {

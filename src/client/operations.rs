@@ -7,7 +7,7 @@ use charms_reactive_core::operation::Status;
 use serde_json::{Value, json};
 
 use crate::Client;
-use crate::error::{ClientError, RefusalKind};
+use crate::error::{ClientError, Refusal, RefusalKind};
 use crate::operation::Operation;
 use crate::request::{Pauses, Repeat};
 use crate::response::Response;
@@ -138,13 +138,21 @@ impl Client {
     /// [`ClientError::Refused`] when it is over, or cannot be cancelled.
     pub fn cancel_operation(&self, id: &str, reason: Option<&str>) -> Result<(), ClientError> {
         let body = reason.map_or_else(|| json!({}), |reason| json!({ "reason": reason }));
-        self.delete(&operation_path(id), Some(&body))?;
-        Ok(())
+        match self.delete(&operation_path(id), Some(&body)) {
+            Ok(_) => Ok(()),
+            // From 6.7 on LXD answers when it is over: that it was told is all that is asked here.
+            Err(ClientError::Silent { place, limit }) => match self.operation(id)?.status {
+                Status::Pending | Status::Running => Err(ClientError::Silent { place, limit }),
+                _ => Ok(()),
+            },
+            Err(error) => Err(error),
+        }
     }
 
     /// Waits until an operation is over: for ever, or for this time.
     ///
-    /// A server that is started again meanwhile is asked again, for half a minute.
+    /// Servers count whole seconds, so it may be up to one more.  One that is started again meanwhile is asked
+    /// again, for half a minute.
     ///
     /// # Errors
     ///
@@ -207,16 +215,13 @@ impl Client {
         match asked?.checked("GET", &path) {
             Ok(response) => self.read(&response),
             Err(ClientError::Refused(refusal)) if refusal.response.status == 200 => {
-                let over = |status| Ok(told(id, status, &refusal.text, refusal.code));
+                let is_late = refusal.text == "context deadline exceeded";
                 match self.operation(id) {
-                    Ok(operation) if operation.is_final() => Ok(operation),
-                    Ok(operation) if refusal.text == "context deadline exceeded" => Ok(operation),
-                    // It is over and forgotten, or about to be written down as over.
-                    Ok(_) | Err(ClientError::Refused(_)) if refusal.text == "context canceled" => {
-                        over(Status::Cancelled)
-                    }
-                    Ok(_) | Err(ClientError::Refused(_)) => over(Status::Failure),
-                    Err(error) => Err(error),
+                    Ok(operation) if operation.is_final() || is_late => Ok(operation),
+                    Err(error) if is_late || error.refusal().is_none() => Err(error),
+                    // It is over: forgotten, or about to be written down.
+                    _ if refusal.text == "context canceled" => Ok(told(id, Status::Cancelled, &refusal)),
+                    _ => Ok(told(id, Status::Failure, &refusal)),
                 }
             }
             Err(error) => Err(error),
@@ -225,9 +230,10 @@ impl Client {
 }
 
 /// An operation of which only its end is known.
-fn told(id: &str, status: Status, err: &str, code: u16) -> Operation {
+fn told(id: &str, status: Status, refusal: &Refusal) -> Operation {
     let value = json!({
-        "id": id, "status": status.as_str(), "status_code": status.code(), "err": err, "err_code": code,
+        "id": id, "status_code": status.code(), "status": status.as_str(),
+        "err": refusal.text, "err_code": refusal.code,
     });
     Operation::parse(&value).expect("it has an id")
 }
@@ -256,9 +262,10 @@ impl Iterator for History<'_> {
         if self.page.is_empty() && !self.is_over {
             match self.client.list(&self.list) {
                 Ok(mut page) => {
+                    let is_last = self.list.limit.is_some_and(|limit| page.len() < limit);
                     page.reverse();
                     page.retain(|operation| self.seen.insert(operation.id.clone()));
-                    self.is_over = page.is_empty();
+                    self.is_over = page.is_empty() || is_last;
                     self.list.before = page.last().map(|operation| operation.id.clone());
                     self.page = page.into();
                 }

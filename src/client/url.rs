@@ -30,9 +30,10 @@ pub fn operations_path() -> &'static str {
     "/1.0/operations"
 }
 
-/// Where one operation is.
+/// Where one operation is; its own path is taken for its id.
 pub fn operation_path(id: &str) -> String {
-    format!("{}/{}", operations_path(), encoded(id))
+    let is_path = id.strip_prefix(operations_path()).is_some_and(|rest| rest.starts_with('/'));
+    format!("{}/{}", operations_path(), encoded(if is_path { id_of(id) } else { id }))
 }
 
 /// The id at the end of a path of an operation.
@@ -58,6 +59,7 @@ mod tests {
     #[test]
     fn the_path_of_an_operation_is_encoded() {
         assert_eq!(operation_path("a-1"), "/1.0/operations/a-1");
+        assert_eq!(operation_path("/1.0/operations/a-1?project=x"), "/1.0/operations/a-1");
         assert_eq!(operation_path("../a b?c%é"), "/1.0/operations/..%2Fa%20b%3Fc%25%C3%A9");
         assert_eq!(
             with_query("/1.0/events", &[("type", "operation,lifecycle"), ("project", "a&b")]),

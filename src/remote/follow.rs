@@ -44,7 +44,7 @@ pub fn follow(
             if let (Some(limit), Some(Duration::ZERO)) = (limit, left()) {
                 return Err(ClientError::TimedOut { operation: Box::new(operation), limit });
             }
-            match next(&mut events, id, left().map_or(LOOK, |left| left.min(LOOK))) {
+            match next(&mut events, &operation.id.clone(), left().map_or(LOOK, |left| left.min(LOOK))) {
                 Ok(Some(changed)) => operation = changed,
                 Ok(None) => match client.operation(id) {
                     Ok(found) => operation = found,

@@ -9,9 +9,7 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme,
-};
+use rustls::{ClientConfig, DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme};
 
 use crate::options::OptionsError;
 
@@ -155,7 +153,8 @@ impl ServerCertVerifier for Pinned {
         match &self.expected {
             Some(expected) if *expected != found => {
                 let other = Other { found, expected: expected.clone() };
-                Err(CertificateError::Other(OtherError(Arc::new(other))).into())
+                // As an error of the certificate it would be shown as code.
+                Err(rustls::Error::Other(OtherError(Arc::new(other))))
             }
             _ => Ok(ServerCertVerified::assertion()),
         }

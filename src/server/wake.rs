@@ -19,6 +19,7 @@ mod book;
 mod juju;
 mod routes;
 mod store;
+mod waiter;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -36,7 +37,7 @@ pub use book::{AGAIN, PAUSE_MAX, When};
 pub use juju::Juju;
 pub use routes::router;
 
-use book::{Book, Ending};
+use book::Book;
 use store::Store;
 
 /// How many wake-ups there may be.
@@ -118,10 +119,10 @@ impl WakeUps {
         if name.is_empty() || name.len() > NAME_BYTES_MAX || !name.bytes().all(is_name) {
             return Err(WakeUpError::Name(name.to_owned()));
         }
-        if let When::Ended(waiter) = &when
-            && juju::question(waiter).is_none()
+        if let When::Ended(name) = &when
+            && waiter::question(name).is_none()
         {
-            return Err(WakeUpError::Waiter(waiter.clone()));
+            return Err(WakeUpError::Waiter(name.clone()));
         }
         let mut desk = self.desk();
         if desk.book.get(name) == Some(&when) {
@@ -191,9 +192,9 @@ impl WakeUps {
     async fn look_at_waiters(&self, keeper: &Keeper) -> bool {
         let mut is_known = true;
         let waiters = self.desk().book.waited_for();
-        for waiter in waiters {
-            match juju::has_ended(keeper, &waiter).await {
-                Some(true) => self.desk().book.end(&Ending(waiter)),
+        for name in waiters {
+            match waiter::has_ended(keeper, &name).await {
+                Some(true) => self.desk().book.end(&name),
                 Some(false) => {}
                 None => is_known = false,
             }

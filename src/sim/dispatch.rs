@@ -187,7 +187,7 @@ impl Sim {
         self.model.now = self.clock.now();
         commit::done(&mut self.model, unit, hook);
         if !self.model.units.contains_key(unit) {
-            self.agents.remove(unit);
+            self.remove_agent(unit);
         }
     }
 
@@ -264,7 +264,7 @@ impl Sim {
         let known = self.model.unit_mut(unit)?;
         if !std::mem::replace(&mut known.has_files, true) {
             let charm = known.charm.clone();
-            self.agents.remove(unit);
+            self.remove_agent(unit);
             self.agents.deploy(unit, &charm, None)?;
         }
         let storage = hook.storage.as_ref().and_then(|id| self.model.storage.get(id));

@@ -117,6 +117,12 @@ impl Drop for Door {
 }
 
 impl Sim {
+    /// Takes away everything of a unit that is gone.
+    pub(crate) fn remove_agent(&mut self, unit: &UnitName) {
+        self.outside.doors.remove(unit);
+        self.agents.remove(unit);
+    }
+
     /// Runs the first script that a program outside of hooks has asked for and whose unit is at a gap.
     ///
     /// # Source

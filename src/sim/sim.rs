@@ -318,7 +318,7 @@ impl Sim {
     /// Loses a unit with its machine: no hook of it runs any more, others see it depart.
     pub fn lose_unit(&mut self, unit: &str) -> Result<(), SimError> {
         self.operator().lose_unit(unit)?;
-        self.agents.remove(&UnitName::parse(unit)?);
+        self.remove_agent(&UnitName::parse(unit)?);
         Ok(())
     }
 

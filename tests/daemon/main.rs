@@ -1,8 +1,11 @@
 //! Charms in a model with their daemon `charmd`, a program on each unit: `patient`, from its first hook to its last, and
-//! in a module of its own `search-index`.
+//! in modules of their own `search-index`, and daemons that are one on an etcd.
+//!
+//! Needs `etcd`; `tests/run` installs it.  Run alone: `cargo test -p charms-reactive-tests --test daemon`.
 
 #![expect(clippy::disallowed_methods, reason = "the test plays whoever packs the charm, and kills programs")]
 
+mod etcd;
 mod search_index;
 
 use std::fs;
@@ -36,9 +39,9 @@ fn charmd() -> &'static Path {
 }
 
 /// The charm as `cargo pack` lays it out; `is_new` is another build of the daemon.
-fn packed(folder: &Path, is_new: bool) -> PathBuf {
+fn packed(folder: &Path, dispatch: &str, is_new: bool) -> PathBuf {
     let charm = folder.join(if is_new { "new" } else { "old" });
-    lay_out(CHARM, YAML, &charm).expect("laid out");
+    lay_out(dispatch, YAML, &charm).expect("laid out");
     let mut program = fs::read(charmd()).expect("built");
     if is_new {
         program.extend_from_slice(b"another build");
@@ -101,7 +104,7 @@ fn runs(process: u64) -> bool {
 fn a_deadline_wakes_the_unit_and_no_update_status_is_needed() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut sim = model();
-    sim.deploy("web", packed(folder.path(), false), 2).expect("deployed");
+    sim.deploy("web", packed(folder.path(), CHARM, false), 2).expect("deployed");
     sim.configure("web", &[("seconds", "4")]).expect("configured");
     settle(&mut sim);
     let [one, two] = ["web/0", "web/1"].map(|unit| process_of(&sim, unit).expect("a daemon"));
@@ -124,7 +127,7 @@ fn a_deadline_wakes_the_unit_and_no_update_status_is_needed() {
 fn a_daemon_comes_back_is_replaced_with_its_charm_and_goes_with_its_unit() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut sim = model();
-    sim.deploy("web", packed(folder.path(), false), 2).expect("deployed");
+    sim.deploy("web", packed(folder.path(), CHARM, false), 2).expect("deployed");
     sim.configure("web", &[("seconds", "1000")]).expect("configured");
     settle(&mut sim);
     let first = process_of(&sim, "web/0").expect("a daemon");
@@ -146,7 +149,7 @@ fn a_daemon_comes_back_is_replaced_with_its_charm_and_goes_with_its_unit() {
     assert_eq!(wake_ups_of(&sim, "web/0"), ["waiter-gather"]);
     assert_eq!(process_of(&sim, "web/1"), Some(other));
 
-    sim.upgrade("web", packed(folder.path(), true)).expect("upgraded");
+    sim.upgrade("web", packed(folder.path(), CHARM, true)).expect("upgraded");
     settle(&mut sim);
     let fourth = process_of(&sim, "web/0").expect("a daemon");
     assert_ne!(fourth, third);
@@ -165,7 +168,7 @@ fn a_daemon_comes_back_is_replaced_with_its_charm_and_goes_with_its_unit() {
 #[test]
 fn a_machine_that_starts_again_and_a_pod_that_is_replaced_have_it_again() {
     let folder = tempfile::tempdir().expect("a folder");
-    let charm = packed(folder.path(), false);
+    let charm = packed(folder.path(), CHARM, false);
     let restart: [fn(&mut Sim); 2] = [
         |sim| sim.operator().reboot("web/0").expect("a machine"),
         |sim| sim.replace_pod("web/0").expect("a pod"),
@@ -187,7 +190,7 @@ fn a_machine_that_starts_again_and_a_pod_that_is_replaced_have_it_again() {
 #[test]
 fn a_charm_without_its_daemon_goes_on() {
     let folder = tempfile::tempdir().expect("a folder");
-    let charm = packed(folder.path(), false);
+    let charm = packed(folder.path(), CHARM, false);
     let mut sim = model();
     // One that cannot start, and none at all.
     fs::write(charm.join("charmd"), "#!/bin/sh\necho broken >&2\nexit 7\n").expect("written");

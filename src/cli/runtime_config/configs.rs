@@ -5,7 +5,8 @@ use serde_json::json;
 
 use super::error::RuntimeConfigError;
 use super::name::{Config, encoded};
-use super::{Desk, Paging, show};
+use super::{Desk, Paging, columns};
+use crate::show;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
@@ -52,13 +53,13 @@ pub(super) fn run(desk: &Desk, verb: &Verb) -> Result<(), RuntimeConfigError> {
         }
         Verb::Describe(named) => {
             let config = desk.client.call("GET", &parse(named).path(), None)?;
-            show::item(&show::shaped(config, false), desk.format.as_ref())
+            Ok(show::item(&columns::shaped(config, false), desk.format.as_ref())?)
         }
         Verb::List(paging) => {
             let path = format!("projects/{}/configs", encoded(&desk.project, false));
             let configs = desk.list(&path, "configs", "", paging)?;
-            let configs: Vec<_> = configs.into_iter().map(|config| show::shaped(config, false)).collect();
-            show::list(&configs, show::CONFIG_COLUMNS, desk.format.as_ref())
+            let configs: Vec<_> = configs.into_iter().map(|config| columns::shaped(config, false)).collect();
+            Ok(show::list(&configs, columns::CONFIG_COLUMNS, desk.format.as_ref())?)
         }
     }
 }
@@ -96,7 +97,7 @@ pub(super) fn update(
 /// What was made is printed only where a format is asked for.
 fn shown_if_asked(desk: &Desk, made: serde_json::Value) -> Result<(), RuntimeConfigError> {
     match &desk.format {
-        Some(format) => show::item(&show::shaped(made, false), Some(format)),
+        Some(format) => Ok(show::item(&columns::shaped(made, false), Some(format))?),
         None => Ok(()),
     }
 }

@@ -3,6 +3,9 @@
 use std::io;
 use std::path::PathBuf;
 
+use charms_reactive_client::ClientError;
+use charms_reactive_remote::OptionsError;
+
 const WAITERS_STAY: &str =
     "a waiter never changes, not even when it has ended: `waiters delete` it first, or take another name";
 
@@ -94,7 +97,27 @@ pub enum RuntimeConfigError {
     Setting(String),
     /// What was found cannot be printed.
     #[error("cannot write to standard output")]
-    Output(#[source] io::Error),
+    Output(#[from] io::Error),
+}
+
+impl From<ClientError> for RuntimeConfigError {
+    fn from(error: ClientError) -> Self {
+        match error {
+            ClientError::Unreachable { place, source } => Self::Unreachable { place, source },
+            ClientError::Silent { place, limit } => Self::Silent { place, seconds: limit.as_secs() },
+            ClientError::Strange { place, source } => Self::Strange { place, source },
+            other => Self::Setting(other.to_string()),
+        }
+    }
+}
+
+impl From<OptionsError> for RuntimeConfigError {
+    fn from(error: OptionsError) -> Self {
+        match error {
+            OptionsError::File { path, reason } => Self::File { path, reason },
+            other => Self::Setting(other.to_string()),
+        }
+    }
 }
 
 /// What the service says no to.

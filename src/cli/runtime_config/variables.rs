@@ -12,10 +12,10 @@ use serde_json::{Value, json};
 use super::client::ANSWER_LIMIT;
 use super::error::RuntimeConfigError;
 use super::name::{Config, Name};
-use super::time::{parse_moment, parse_watch};
 use super::wait::Progress;
-use super::{Desk, OfConfig, Paging, show};
-use crate::report;
+use super::{Desk, OfConfig, Paging, columns};
+use crate::time::{parse_moment, parse_watch};
+use crate::{report, show};
 
 const LIST: &str = "variables";
 
@@ -105,7 +105,7 @@ pub(super) fn run(desk: &Desk, verb: &Verb) -> Result<(), RuntimeConfigError> {
             };
             let made = set(desk, &name, &content(value, *is_text)?, present)?;
             match &desk.format {
-                Some(format) => show::item(&show::shaped(made, true), Some(format)),
+                Some(format) => Ok(show::item(&columns::shaped(made, true), Some(format))?),
                 None => Ok(()),
             }
         }
@@ -122,12 +122,12 @@ pub(super) fn run(desk: &Desk, verb: &Verb) -> Result<(), RuntimeConfigError> {
         }
         Verb::GetValue(named) => {
             let variable = desk.client.call("GET", &named.parse(desk)?.path(), None)?;
-            let content = variable.as_object().and_then(show::content);
-            show::bytes(&content.unwrap_or_default())
+            let content = variable.as_object().and_then(columns::content);
+            Ok(show::bytes(&content.unwrap_or_default())?)
         }
         Verb::Describe(named) => {
             let variable = desk.client.call("GET", &named.parse(desk)?.path(), None)?;
-            show::item(&show::shaped(variable, true), desk.format.as_ref())
+            Ok(show::item(&columns::shaped(variable, true), desk.format.as_ref())?)
         }
         Verb::List { of, paging, values } => list(desk, of, paging, *values),
         Verb::Watch { named, newer_than, max_wait } => {
@@ -194,9 +194,9 @@ fn list(desk: &Desk, of: &OfConfig, paging: &Paging, has_values: bool) -> Result
     let list = Name::of(&Config::parse(config, &desk.project), LIST, "");
     let query = format!("&returnValues={has_values}");
     let variables = desk.list(&list.list_path(), LIST, &query, paging)?;
-    let variables: Vec<_> = variables.into_iter().map(|one| show::shaped(one, has_values)).collect();
-    let columns = if has_values { show::VALUE_COLUMNS } else { show::VARIABLE_COLUMNS };
-    show::list(&variables, columns, desk.format.as_ref())
+    let variables: Vec<_> = variables.into_iter().map(|one| columns::shaped(one, has_values)).collect();
+    let columns = if has_values { columns::VALUE_COLUMNS } else { columns::VARIABLE_COLUMNS };
+    Ok(show::list(&variables, columns, desk.format.as_ref())?)
 }
 
 /// One watch: the service answers it before the minute is over.
@@ -219,5 +219,5 @@ fn watch(
     if unchanged {
         return Err(RuntimeConfigError::NoChange);
     }
-    show::item(&show::shaped(answer?, true), desk.format.as_ref())
+    Ok(show::item(&columns::shaped(answer?, true), desk.format.as_ref())?)
 }

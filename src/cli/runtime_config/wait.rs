@@ -7,8 +7,8 @@ use serde_json::Value;
 use super::client::Client;
 use super::error::RuntimeConfigError;
 use super::name::Name;
-use super::time::Pauses;
 use crate::report::{self, Live};
+use crate::time::Pauses;
 
 /// A wait that is shown: a line at a terminal, a dot from time to time elsewhere.
 pub(super) struct Progress {

@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 use super::deployment;
 use super::error::RuntimeConfigError;
 use super::name::{Config, Name};
-use super::time::parse_wait;
 use super::wait::wait;
-use super::{Desk, OfConfig, Paging, show};
-use crate::report;
+use super::{Desk, OfConfig, Paging, columns};
+use crate::time::parse_wait;
+use crate::{report, show};
 
 pub(super) const LIST: &str = "waiters";
 
@@ -127,7 +127,7 @@ pub(super) fn run(desk: &Desk, verb: &Verb) -> Result<(), RuntimeConfigError> {
         }
         Verb::Describe(named) => {
             let waiter = desk.client.call("GET", &named.parse(desk)?.path(), None)?;
-            show::item(&show::shaped(waiter, false), desk.format.as_ref())
+            Ok(show::item(&columns::shaped(waiter, false), desk.format.as_ref())?)
         }
         Verb::List { of, paging } => {
             let config = of.config_name.as_deref().ok_or_else(|| {
@@ -135,12 +135,12 @@ pub(super) fn run(desk: &Desk, verb: &Verb) -> Result<(), RuntimeConfigError> {
             })?;
             let list = Name::of(&Config::parse(config, &desk.project), LIST, "");
             let waiters = desk.list(&list.list_path(), LIST, "", paging)?;
-            let waiters: Vec<_> = waiters.into_iter().map(|one| show::shaped(one, false)).collect();
-            show::list(&waiters, show::WAITER_COLUMNS, desk.format.as_ref())
+            let waiters: Vec<_> = waiters.into_iter().map(|one| columns::shaped(one, false)).collect();
+            Ok(show::list(&waiters, columns::WAITER_COLUMNS, desk.format.as_ref())?)
         }
         Verb::Wait { named, max_wait } => {
             let waiter = wait(&desk.client, &named.parse(desk)?, *max_wait)?;
-            show::item(&show::shaped(waiter, false), desk.format.as_ref())
+            Ok(show::item(&columns::shaped(waiter, false), desk.format.as_ref())?)
         }
     }
 }
@@ -194,7 +194,7 @@ pub(super) fn make(desk: &Desk, name: &Name, fields: &Value) -> Result<(), Runti
 
 fn shown_if_asked(desk: &Desk, waiter: Value) -> Result<(), RuntimeConfigError> {
     match &desk.format {
-        Some(format) => show::item(&show::shaped(waiter, false), Some(format)),
+        Some(format) => Ok(show::item(&columns::shaped(waiter, false), Some(format))?),
         None => Ok(()),
     }
 }

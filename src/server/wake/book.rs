@@ -54,9 +54,6 @@ pub(super) struct Book {
 /// Those that Juju is asked for.
 pub(super) type Asked = Vec<(String, u64)>;
 
-/// A waiter that has ended.
-pub(super) struct Ending(pub(super) String);
-
 impl Book {
     pub(super) fn len(&self) -> usize {
         self.entries.len()
@@ -94,7 +91,7 @@ impl Book {
     }
 
     /// A waiter has ended.
-    pub(super) fn end(&mut self, Ending(waiter): &Ending) {
+    pub(super) fn end(&mut self, waiter: &str) {
         for entry in self.entries.values_mut() {
             entry.has_ended |= matches!(&entry.when, When::Ended(name) if name == waiter);
         }
@@ -208,7 +205,7 @@ mod tests {
         book.set("a", When::Ended(waiter.to_owned()));
         assert_eq!((book.next(), due(&book, 99)), (None, vec![]));
         assert_eq!(book.waited_for(), BTreeSet::from([waiter.to_owned()]));
-        book.end(&Ending(waiter.to_owned()));
+        book.end(waiter);
         assert!(book.waited_for().is_empty());
         assert_eq!(due(&book, 0), ["a"]);
         book.asked(&book.due(at(1)), true, at(1));

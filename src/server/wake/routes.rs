@@ -16,8 +16,8 @@ use crate::operations::body;
 /// Serves `/1.0/wake-ups`.
 pub fn router(wake_ups: WakeUps) -> Router {
     Router::new()
-        .route("/1.0/wake-ups", get(list))
-        .route("/1.0/wake-ups/{name}", put(set).delete(clear))
+        .route("/1.0/wake-ups", get(list).fallback(other))
+        .route("/1.0/wake-ups/{name}", put(set).delete(clear).fallback(other))
         .with_state(wake_ups)
 }
 
@@ -38,6 +38,10 @@ impl From<WakeUpError> for Problem {
         };
         Self::new(code, error.to_string())
     }
+}
+
+async fn other() -> Response<Body> {
+    failed(&Problem::not_implemented())
 }
 
 async fn list(State(wake_ups): State<WakeUps>) -> Response<Body> {

@@ -6,6 +6,7 @@
 
 mod chance;
 mod charm;
+mod operation;
 mod runtime_config;
 mod service;
 mod simulate;

@@ -1,12 +1,13 @@
 //! A running `charmd`, and the program that talks to it.
 
 use std::fs::File;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::OnceLock;
 
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use serde_json::Value;
 
 use crate::charm::{comes_true, read, text};
@@ -41,14 +42,17 @@ fn program() -> &'static Path {
 
 /// A `charmd` of the test alone; killed when dropped.
 pub(crate) struct Service {
-    child: Child,
+    child: Running,
     folder: tempfile::TempDir,
 }
 
-impl Drop for Service {
+/// A process that ends with the test.
+struct Running(Child);
+
+impl Drop for Running {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 
@@ -74,7 +78,13 @@ impl Service {
             .stderr(File::create(folder.path().join("log")).unwrap())
             .spawn()
             .unwrap();
-        Self { child, folder }
+        Self { child: Running(child), folder }
+    }
+
+    /// Kills it, and starts it again where it was.
+    pub(crate) fn killed_and_started(self, args: &[&str]) -> Self {
+        drop(self.child);
+        Self::within(self.folder, args)
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -106,11 +116,8 @@ impl Service {
 
     /// `charms-reactive runtime-config`, to be started in the folder; nothing in the environment.
     pub(crate) fn bare(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_charms-reactive"));
-        command.arg("runtime-config").args(args).current_dir(self.folder.path()).stdin(Stdio::null());
-        for variable in ["CHARMD_ADDRESS", "CHARMD_SOCKET", "CHARMD_TOKEN_FILE", "CHARMD_PROJECT"] {
-            command.env_remove(variable);
-        }
+        let mut command = client("runtime-config");
+        command.args(args).current_dir(self.folder.path());
         command
     }
 
@@ -147,6 +154,33 @@ impl Service {
         assert!(output.status.success(), "{line}\n{}", shown(&output));
         text(&output.stdout)
     }
+}
+
+/// A subcommand that asks a server; nothing in the environment says which.
+pub(crate) fn client(subcommand: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_charms-reactive"));
+    command.arg(subcommand).stdin(Stdio::null());
+    for (variable, _) in charms_reactive_remote::VARIABLES {
+        command.env_remove(variable);
+    }
+    command
+}
+
+/// What a command shows at a terminal.
+pub(crate) fn at_terminal(mut command: Command, during: impl FnOnce()) -> (ExitStatus, String) {
+    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&terminal).unwrap();
+    unlockpt(&terminal).unwrap();
+    let name = ptsname(&terminal, Vec::new()).unwrap().into_string().unwrap();
+    let side = std::fs::OpenOptions::new().write(true).open(name).unwrap();
+    let mut child = command.stderr(side).spawn().unwrap();
+    // The command has the other side open, too.
+    drop(command);
+    during();
+    // Read while it runs: a terminal takes only so much.  One whose other side is closed ends with an error.
+    let mut shown = Vec::new();
+    let _ = File::from(terminal).read_to_end(&mut shown);
+    (child.wait().unwrap(), text(&shown))
 }
 
 /// What was printed where, and how it ended.

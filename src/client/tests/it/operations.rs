@@ -72,6 +72,19 @@ fn to_cancel_tells_why_it_cannot_be() {
 }
 
 #[test]
+fn to_cancel_does_not_wait_for_the_end_where_the_server_does() {
+    let cancel = |code| {
+        let server = Server::start(vec![Turn::Hold, sync(&operation("a", code, ""))]);
+        let result = server.client().timeout(Duration::from_millis(100)).cancel_operation("a", None);
+        assert_eq!(lines(&server.requests()), ["DELETE /1.0/operations/a", "GET /1.0/operations/a"]);
+        result
+    };
+    cancel(104).expect("it was told");
+    cancel(401).expect("it was told");
+    assert!(matches!(cancel(103), Err(ClientError::Silent { .. })));
+}
+
+#[test]
 fn a_wait_ends_as_the_operation_did() {
     let wait = |code, err: &str| {
         let server = Server::start(vec![sync(&operation("a", 103, "")), sync(&operation("a", code, err))]);

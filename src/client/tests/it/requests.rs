@@ -18,6 +18,7 @@ fn a_request_says_who_asks_and_what_is_wanted() {
     let server = Server::start(vec![sync(&json!(["/1.0"])), sync(&json!({}))]);
     let client = server.client().user_agent("test/1").media_type("text/x").token("t0").keep_last_response();
     assert_eq!(client.last_response(), None);
+    assert!(!format!("{client:?}").contains("t0"), "{client:?}");
     assert_eq!(client.root().expect("an answer").metadata(), &json!(["/1.0"]));
     let last = client.last_response().expect("kept");
     assert_eq!((last.status, last.header("Content-LENGTH").is_some()), (200, true));
@@ -148,7 +149,7 @@ fn what_asks_only_is_sent_again_and_what_changes_something_is_not() {
     assert_eq!(server.requests().len(), 3);
     let server = Server::start(vec![busy(), busy(), busy(), busy()]);
     let error = server.client().get("/1.0").expect_err("four are enough");
-    assert_eq!(error.refusal().map(|refusal| refusal.kind()), Some(RefusalKind::Unavailable));
+    assert_eq!(error.refusal().map(charms_reactive_client::Refusal::kind), Some(RefusalKind::Unavailable));
     assert_eq!(server.requests().len(), 4);
     let server = Server::start(vec![Turn::Leave]);
     assert!(server.client().repeats(0).get("/1.0").is_err());

@@ -8,6 +8,7 @@ mod desk;
 mod events;
 mod flags;
 mod hostile;
+mod hyperkit;
 mod kill;
 mod members;
 mod slow;

@@ -173,6 +173,12 @@ fn what_is_no_wake_up_is_refused() {
     for name in ["a%20b", "%2e%2e%2f", &"a".repeat(129)] {
         assert_eq!(put(&client, name, &json!({})), 400, "{name}");
     }
+    for (method, path) in
+        [("POST", "/1.0/wake-ups"), ("GET", "/1.0/wake-ups/a"), ("PATCH", "/1.0/wake-ups/a")]
+    {
+        let (_, answer) = client.ask(method, path, "{}");
+        assert_eq!(answer["error_code"], 501, "{method} {path}");
+    }
     assert_eq!(names(&client), []);
     assert_eq!(unit.calls(), Vec::<String>::new());
 }

@@ -235,7 +235,7 @@ impl Pair {
             for line in lines {
                 let is_met = |known: &&str| line == *known || line.ends_with(&format!(".{known}"));
                 let known = DIFFERENCES.iter().position(|difference| match difference.shows {
-                    Shows::Lines(lxd, here) => [lxd, here][is_here].iter().any(|known| is_met(&known)),
+                    Shows::Lines(lxd, here) => [lxd, here][is_here].iter().any(is_met),
                     Shows::Answers(_) => false,
                 });
                 match known {

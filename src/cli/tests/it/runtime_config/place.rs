@@ -82,8 +82,10 @@ fn the_service_is_found_by_flag_by_variable_and_told_where_it_is_not() {
             error: address `127.0.0.1` has no `http://`, expected one like `http://127.0.0.1:8080`
             [exit code 2]
             $ configs list --address https://ADDRESS
-            error: `https` needs `--ca-cert FILE`: which certificate to trust
-            [exit code 2]
+            error: cannot reach `charmd` at `https://ADDRESS`
+              because: received corrupt message of type InvalidContentType
+            hint: `charmd serve --socket PATH` starts it; `--socket` or `--address` tells this program where it is, or CHARMD_SOCKET or CHARMD_ADDRESS
+            [exit code 1]
         "#]],
     );
 }
@@ -111,7 +113,7 @@ fn tls_is_spoken_with_a_server_that_the_certificate_vouches_for() {
     let wary = run("--ca-cert other.pem");
     assert!(wary.contains("because: invalid peer certificate"), "{wary}");
     assert!(run("--ca-cert key.pem").contains("error: key.pem: no certificate in it, expected PEM"));
-    assert!(run("").contains("`https` needs `--ca-cert FILE`"));
+    assert!(run("").contains("because: invalid peer certificate"), "the system does not know it");
 }
 
 #[test]
@@ -124,7 +126,7 @@ fn what_is_no_charmd_is_told_so() {
         ("HTTP/1.1 502 Bad Gateway\r\ncontent-length: 2\r\n\r\n{}", "status 502 without an error"),
         ("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n{}", "the answer breaks off"),
         ("", "the answer breaks off"),
-        ("220 mail.example ESMTP\r\n\r\n", "invalid HTTP version"),
+        ("220 mail.example ESMTP\r\n\r\n", "it is no HTTP: invalid HTTP version"),
     ] {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());

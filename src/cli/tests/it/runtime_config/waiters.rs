@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use expect_test::expect;
 
 use crate::charm::{check, comes_true, text};
-use crate::service::Service;
+use crate::service::{Service, at_terminal};
 
 #[test]
 fn waiters_succeed_fail_and_time_out_with_the_exit_codes_of_gcloud() {
@@ -261,30 +261,16 @@ fn what_the_service_refuses_is_told_with_the_field_and_what_to_do() {
 
 #[test]
 fn at_a_terminal_a_line_shows_how_a_wait_goes() {
-    use std::io::Read as _;
-
-    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-
     let service = Service::start();
     service.fine("configs create c");
-    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-    grantpt(&terminal).unwrap();
-    unlockpt(&terminal).unwrap();
-    let name = ptsname(&terminal, Vec::new()).unwrap().into_string().unwrap();
-    let side = std::fs::OpenOptions::new().write(true).open(name).unwrap();
     let create = "waiters create w --config-name c --timeout 60s --success-cardinality-path /a";
-    let mut command = service.command(&create.split_whitespace().collect::<Vec<_>>());
-    let mut child = command.stderr(side).spawn().unwrap();
-    // The command has the other side open, too.
-    drop(command);
-    assert!(comes_true(|| service.line("waiters list --config-name c").contains("WAITING")));
-    std::thread::sleep(Duration::from_millis(2500));
-    service.fine("variables set a x --config-name c");
-    assert!(child.wait().unwrap().success());
-    // A terminal whose other side is closed ends with an error.
-    let mut shown = Vec::new();
-    let _ = std::fs::File::from(terminal).read_to_end(&mut shown);
-    let shown = text(&shown);
+    let command = service.command(&create.split_whitespace().collect::<Vec<_>>());
+    let (status, shown) = at_terminal(command, || {
+        assert!(comes_true(|| service.line("waiters list --config-name c").contains("WAITING")));
+        std::thread::sleep(Duration::from_millis(2500));
+        service.fine("variables set a x --config-name c");
+    });
+    assert!(status.success());
     let seconds =
         |seconds: &u32| shown.contains(&format!("for waiter [w] to finish, {seconds}s: 1 under /a, of 60s"));
     assert!((0..60).filter(seconds).count() >= 2, "{shown:?}");

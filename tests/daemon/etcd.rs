@@ -1,19 +1,12 @@
 //! Daemons of units on a real etcd: they are one, and keep the waiters of their charm.
 
-#![expect(clippy::disallowed_methods, reason = "starts etcd, and plays whoever packs the charm")]
-
-use std::fs;
 use std::net::{TcpListener, TcpStream};
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use charms_reactive_testkit::{Event, Sim, lay_out};
+use charms_reactive_testkit::{Event, Sim};
 
-const YAML: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/charms/patient");
-/// More than any of it takes.
-const LIMIT: Duration = Duration::from_secs(60);
+use crate::{LIMIT, model, packed};
 
 /// A running etcd on loopback; killed when dropped.
 struct Etcd {
@@ -56,23 +49,13 @@ impl Drop for Etcd {
     }
 }
 
-fn packed(folder: &Path) -> PathBuf {
-    let charm = folder.join("charm");
-    lay_out(env!("CARGO_BIN_EXE_patient-in-service"), YAML, &charm).expect("laid out");
-    let daemon = charm.join("charmd");
-    fs::copy(env!("CARGO_BIN_EXE_charmd-of-a-unit"), &daemon).expect("copied");
-    fs::set_permissions(&daemon, fs::Permissions::from_mode(0o755)).expect("executable");
-    charm
-}
-
 #[test]
 fn units_whose_daemons_are_one_are_woken_when_the_last_has_checked_in() {
     let etcd = Etcd::start();
     let folder = tempfile::tempdir().expect("a folder");
-    let program = env!("CARGO_BIN_EXE_sim-hook-command");
-    let builder = Sim::builder().seed(7).program(program).update_status_interval(Duration::ZERO);
-    let mut sim = builder.path_tail("/usr/bin:/bin").build().expect("a model");
-    sim.deploy("web", packed(folder.path()), 0).expect("deployed");
+    let mut sim = model();
+    let charm = packed(folder.path(), env!("CARGO_BIN_EXE_patient-in-service"), false);
+    sim.deploy("web", charm, 0).expect("deployed");
     sim.configure("web", &[("seconds", "600"), ("etcd", &etcd.url)]).expect("configured");
     for _ in 0..4 {
         sim.add_unit("web").expect("added");

@@ -1,16 +1,15 @@
 //! What was found, as people and programs read it: tables, YAML, JSON, single values.
 
-use std::io::Write as _;
+use std::io::{self, Write as _};
 
-use base64::Engine as _;
-use serde_json::{Map, Value};
+use clap::Args;
+use serde_json::Value;
 
-use super::error::RuntimeConfigError;
-use crate::report;
+use crate::report::{self, one_line};
 
 /// The form of the output.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Format {
+pub(crate) enum Format {
     Json,
     Yaml,
     Table,
@@ -22,7 +21,7 @@ pub(super) enum Format {
 
 impl Format {
     /// `json`, `yaml`, `table`, `value(name,done)`, `none`.
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let fields = text.strip_prefix("value(").and_then(|rest| rest.strip_suffix(')'));
         match (text, fields) {
             ("json", _) => Ok(Self::Json),
@@ -37,87 +36,30 @@ impl Format {
     }
 }
 
+/// In which form the output is wanted.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "What is printed")]
+pub(crate) struct FormatArgs {
+    /// Print `json`, `yaml`, `table`, `value(FIELD,...)` or `none`
+    #[arg(long, value_name = "FORMAT", global = true, value_parser = Format::parse, conflicts_with = "json")]
+    format: Option<Format>,
+    /// Print JSON
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+impl FormatArgs {
+    /// The form; None: nobody says.
+    pub(crate) fn format(&self) -> Option<Format> {
+        if self.json { Some(Format::Json) } else { self.format.clone() }
+    }
+}
+
 /// A column of a table: its heading, and what it shows of an item.
-pub(super) type Column = (&'static str, fn(&Value) -> String);
-
-pub(super) const CONFIG_COLUMNS: &[Column] = &[("NAME", name), ("DESCRIPTION", description)];
-pub(super) const VARIABLE_COLUMNS: &[Column] = &[("NAME", name), ("UPDATE_TIME", update_time)];
-pub(super) const VALUE_COLUMNS: &[Column] = &[("NAME", name), ("UPDATE_TIME", update_time), ("VALUE", value)];
-pub(super) const WAITER_COLUMNS: &[Column] =
-    &[("NAME", name), ("CREATE_TIME", create_time), ("WAITER_STATUS", waiter_status), ("MESSAGE", message)];
-
-fn text(item: &Value, key: &str) -> String {
-    item[key].as_str().unwrap_or_default().to_owned()
-}
-
-fn name(item: &Value) -> String {
-    text(item, "name")
-}
-
-fn description(item: &Value) -> String {
-    text(item, "description")
-}
-
-fn value(item: &Value) -> String {
-    text(item, "value")
-}
-
-fn update_time(item: &Value) -> String {
-    seconds(&text(item, "updateTime"))
-}
-
-fn create_time(item: &Value) -> String {
-    seconds(&text(item, "createTime"))
-}
-
-/// A moment without fraction and zone.
-fn seconds(moment: &str) -> String {
-    moment.split(['.', 'Z']).next().unwrap_or_default().to_owned()
-}
-
-/// How gcloud calls what a waiter is doing.
-fn waiter_status(waiter: &Value) -> String {
-    let status = match (waiter["done"] == true, waiter["error"]["code"].as_u64()) {
-        (false, _) => "WAITING",
-        (true, None) => "SUCCESS",
-        (true, Some(4)) => "TIMEOUT",
-        (true, Some(_)) => "FAILURE",
-    };
-    status.to_owned()
-}
-
-fn message(waiter: &Value) -> String {
-    text(&waiter["error"], "message")
-}
-
-/// A config, variable or waiter with its name as people say it; `atomicName` is the full one.
-///
-/// With `has_content`, `value` of a variable is the text that it holds, whichever way it was written; what
-/// is no text stays in base64.
-pub(super) fn shaped(item: Value, has_content: bool) -> Value {
-    let Value::Object(mut item) = item else { return item };
-    let full = item.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let short = ["/variables/", "/waiters/"].iter().find_map(|list| Some(full.split_once(list)?.1));
-    let short = short.or_else(|| full.rsplit('/').next()).unwrap_or_default().to_owned();
-    item.insert("name".to_owned(), short.into());
-    item.insert("atomicName".to_owned(), full.into());
-    if has_content && let Some(text) = content(&item).and_then(|bytes| String::from_utf8(bytes).ok()) {
-        item.insert("value".to_owned(), text.into());
-    }
-    Value::Object(item)
-}
-
-/// The bytes that a variable holds.
-pub(super) fn content(variable: &Map<String, Value>) -> Option<Vec<u8>> {
-    match (variable.get("text"), variable.get("value")) {
-        (Some(Value::String(text)), _) => Some(text.clone().into_bytes()),
-        (_, Some(Value::String(value))) => base64::engine::general_purpose::STANDARD.decode(value).ok(),
-        _ => None,
-    }
-}
+pub(crate) type Column = (&'static str, fn(&Value) -> String);
 
 /// Prints one thing; without a format as YAML.
-pub(super) fn item(item: &Value, format: Option<&Format>) -> Result<(), RuntimeConfigError> {
+pub(crate) fn item(item: &Value, format: Option<&Format>) -> io::Result<()> {
     match format.unwrap_or(&Format::Yaml) {
         Format::Json => print(&(pretty(item) + "\n")),
         Format::Yaml | Format::Table => print(&yaml(item)),
@@ -127,11 +69,7 @@ pub(super) fn item(item: &Value, format: Option<&Format>) -> Result<(), RuntimeC
 }
 
 /// Prints many; without a format as a table.
-pub(super) fn list(
-    items: &[Value],
-    columns: &[Column],
-    format: Option<&Format>,
-) -> Result<(), RuntimeConfigError> {
+pub(crate) fn list(items: &[Value], columns: &[Column], format: Option<&Format>) -> io::Result<()> {
     match format.unwrap_or(&Format::Table) {
         Format::Json => print(&(pretty(&Value::from(items.to_vec())) + "\n")),
         Format::Yaml => {
@@ -148,16 +86,16 @@ pub(super) fn list(
 }
 
 /// Writes to standard output, without anything of our own.
-pub(super) fn print(text: &str) -> Result<(), RuntimeConfigError> {
+pub(crate) fn print(text: &str) -> io::Result<()> {
     bytes(text.as_bytes())
 }
 
-pub(super) fn bytes(bytes: &[u8]) -> Result<(), RuntimeConfigError> {
+pub(crate) fn bytes(bytes: &[u8]) -> io::Result<()> {
     let mut output = std::io::stdout().lock();
     match output.write_all(bytes).and_then(|()| output.flush()) {
         // Whoever reads has seen enough, as `head` has.
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        result => result.map_err(RuntimeConfigError::Output),
+        result => result,
     }
 }
 
@@ -195,14 +133,6 @@ fn table(items: &[Value], columns: &[Column]) -> String {
         table.push('\n');
     }
     table
-}
-
-/// Text without what would break a line, or command a terminal.
-fn one_line(text: &str) -> String {
-    let plain = |letter: char| {
-        if letter.is_control() { letter.escape_default().collect() } else { letter.to_string() }
-    };
-    text.chars().map(plain).collect()
 }
 
 /// YAML that every reader takes for the same: what may be taken for something else is in quotes.
@@ -269,18 +199,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_shortened_and_contents_decoded() {
-        let variable = json!({"name": "projects/p/configs/c/variables/a/b", "value": "aGkK"});
-        let expected =
-            json!({"name": "a/b", "atomicName": "projects/p/configs/c/variables/a/b", "value": "hi\n"});
-        assert_eq!(shaped(variable.clone(), true), expected);
-        assert_eq!(shaped(variable, false)["value"], "aGkK");
-        let binary = json!({"name": "projects/p/configs/c/variables/a", "value": "/w=="});
-        assert_eq!(shaped(binary, true)["value"], "/w==");
-        assert_eq!(shaped(json!({"name": "projects/p/configs/c"}), false)["name"], "c");
-    }
-
-    #[test]
     fn formats_are_read() {
         let fields = vec!["name".to_owned(), "error.code".to_owned()];
         assert_eq!(Format::parse("value(name, error.code)"), Ok(Format::Values(fields.clone())));
@@ -299,17 +217,5 @@ mod tests {
         assert_eq!(read, item, "{text}");
         assert!(text.contains("name: status/n-1\n") && text.contains("\"on\": \"off\"\n"), "{text}");
         assert!(text.contains("timeout: 2.500s\n"), "{text}");
-    }
-
-    #[test]
-    fn waiters_have_four_states() {
-        for (waiter, expected) in [
-            (json!({}), "WAITING"),
-            (json!({"done": true}), "SUCCESS"),
-            (json!({"done": true, "error": {"code": 4}}), "TIMEOUT"),
-            (json!({"done": true, "error": {"code": 9}}), "FAILURE"),
-        ] {
-            assert_eq!(waiter_status(&waiter), expected);
-        }
     }
 }

@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use charms_reactive_core::waiter::Moment;
 
+/// What a time looks like.
+const FORM: &str = "expected a time like `90s`, `1.5s`, `15m` or `1h30m`";
+
 /// The bounds of gcloud for waits.
 const WAIT_MIN: Duration = Duration::from_secs(1);
 const WAIT_MAX: Duration = Duration::from_hours(12);
@@ -15,17 +18,22 @@ const PAUSE_MAX: Duration = Duration::from_secs(5);
 const PAUSE_MIN: Duration = Duration::from_millis(50);
 
 /// A time of at least a second and at most twelve hours: `90s`, `1.5s`, `15m`, `1h30m`, `90`.
-pub(super) fn parse_wait(text: &str) -> Result<Duration, String> {
+pub(crate) fn parse_wait(text: &str) -> Result<Duration, String> {
     bounded(text, WAIT_MAX, "12h")
 }
 
 /// A time of at least a second and at most a minute.
-pub(super) fn parse_watch(text: &str) -> Result<Duration, String> {
+pub(crate) fn parse_watch(text: &str) -> Result<Duration, String> {
     bounded(text, WATCH_MAX, "60s")
 }
 
+/// A time of any length: `0`, `90s`, `2d`.
+pub(crate) fn parse_span(text: &str) -> Result<Duration, String> {
+    parse(text).ok_or_else(|| FORM.to_owned())
+}
+
 /// A moment: RFC 3339.
-pub(super) fn parse_moment(text: &str) -> Result<Moment, String> {
+pub(crate) fn parse_moment(text: &str) -> Result<Moment, String> {
     Moment::parse(text).map_err(|error| error.to_string())
 }
 
@@ -34,7 +42,7 @@ fn bounded(text: &str, max: Duration, max_text: &str) -> Result<Duration, String
         Some(rest) => (true, rest),
         None => (false, text),
     };
-    let time = parse(digits).ok_or("expected a time like `90s`, `1.5s`, `15m` or `1h30m`")?;
+    let time = parse(digits).ok_or(FORM)?;
     if is_negative || time < WAIT_MIN {
         return Err("expected at least 1s".to_owned());
     }
@@ -77,15 +85,15 @@ fn nanoseconds(number: &str) -> Option<u128> {
 
 /// Pauses that begin short, so that what is quick is quick, and grow to gcloud's five seconds.
 #[derive(Debug)]
-pub(super) struct Pauses(Duration);
+pub(crate) struct Pauses(Duration);
 
 impl Pauses {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(PAUSE_MIN)
     }
 
     /// The next pause, no longer than `left`.
-    pub(super) fn next(&mut self, left: Duration) -> Duration {
+    pub(crate) fn next(&mut self, left: Duration) -> Duration {
         let pause = self.0;
         self.0 = (pause * 2).min(PAUSE_MAX);
         pause.min(left)
