@@ -139,7 +139,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_line_without_end_does_not_fill_the_memory() {
-        let long = [b'x'; LINE_BYTES_MAX * 3];
+        let long = vec![b'x'; LINE_BYTES_MAX * 3];
         let text = [b"a\n\n".as_slice(), &long, b"\nlast"].concat();
         let mut lines = Lines::new(text.as_slice());
         let mut lengths = Vec::new();

@@ -121,7 +121,7 @@ fn how_a_program_failed_is_said_with_the_end_of_its_output() {
         "whatever its exit code"
     );
     let long =
-        format!("head -c {} /dev/zero | tr '\\0' x | sed 's/.*/{{\"result\": \"&\"}}/'", RESULT_BYTES_MAX);
+        format!("head -c {RESULT_BYTES_MAX} /dev/zero | tr '\\0' x | sed 's/.*/{{\"result\": \"&\"}}/'");
     let ended = world.run(&long);
     assert!(told(&ended).1.starts_with("the result has 16386 bytes, expected at most 16384"), "{ended}");
     let kept = r#"
