@@ -8,15 +8,17 @@
 mod etcd;
 mod search_index;
 
+use std::cell::Cell;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::rc::Rc;
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use charms_reactive_client::Client;
-use charms_reactive_testkit::{Builder, Event, Sim, lay_out};
+use charms_reactive_testkit::{Builder, Event, Sim, Verdict, lay_out};
 
 const CHARM: &str = env!("CARGO_BIN_EXE_patient-charm");
 const YAML: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/charms/patient");
@@ -121,6 +123,29 @@ fn a_deadline_wakes_the_unit_and_no_update_status_is_needed() {
     let is_update =
         |event: &&Event| matches!(event, Event::HookStarted { hook, .. } if hook == "update-status");
     assert_eq!(sim.events().iter().filter(is_update).count(), 0);
+}
+
+#[test]
+fn a_wake_up_that_is_killed_is_asked_for_again() {
+    const KILLS: usize = 3;
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut sim = model();
+    sim.deploy("web", packed(folder.path(), CHARM, false), 1).expect("deployed");
+    settle(&mut sim);
+    let kills = Rc::new(Cell::new(0));
+    let count = Rc::clone(&kills);
+    // Each time a hook command later.
+    let _killed = sim.rule(move |command| {
+        if command.hook == "juju-exec" && command.index == count.get() && count.get() < KILLS {
+            count.set(count.get() + 1);
+            return Verdict::Kill;
+        }
+        Verdict::Run
+    });
+    let is_over = |sim: &Sim| message(sim, "web/0") == "fewer than five units came in time";
+    assert!(sim.wait_for(LIMIT, is_over).expect("the model works"), "{}", sim.transcript());
+    assert_eq!(kills.get(), KILLS, "{}", sim.transcript());
+    assert!(wake_ups_of(&sim, "web/0").is_empty());
 }
 
 #[test]

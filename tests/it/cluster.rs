@@ -1,7 +1,7 @@
 //! The example charm `cluster`: three units, one cluster, bootstrapped exactly once.
 
 #[path = "../charms/cluster/app.rs"]
-mod app;
+pub(crate) mod app;
 
 use std::cell::RefCell;
 use std::rc::Rc;

@@ -1,7 +1,5 @@
 //! Waiters in a service: the charm `cluster` says what it always says, and all units show the same flags.
 
-#[path = "../charms/cluster/app.rs"]
-mod cluster;
 #[path = "../charms/patient/app.rs"]
 mod patient;
 
@@ -17,6 +15,8 @@ use charms_reactive_core::waiter::Moment;
 use charms_reactive_server::runtimeconfig::{self, Call, Incoming, Service, Snapshot};
 use charms_reactive_testkit::{Sim, in_process};
 use serde_json::{Value, json};
+
+use crate::cluster::app as cluster;
 
 const CHARMS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/charms");
 
