@@ -23,7 +23,7 @@ use charms_reactive_testkit::{Builder, Event, Sim, Verdict, lay_out};
 const CHARM: &str = env!("CARGO_BIN_EXE_patient-charm");
 const YAML: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/charms/patient");
 /// More than any of it takes.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// The daemon, built as `cargo pack --profile dev` does it.
 fn charmd() -> &'static Path {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use charms_reactive::prelude::Work;
 use charms_reactive_testkit::{Daemons, Ending, InProcess, Sim, in_process};
 use serde_json::{Value, json};
 
@@ -67,4 +68,31 @@ fn without_a_folder_or_room_the_operator_is_told() {
     sim.configure("index", &[("folder", "")]).expect("configured");
     sim.settle().expect("the model works");
     assert!(status(&sim).starts_with("blocked: no folder"), "{}", status(&sim));
+}
+
+#[test]
+fn the_work_goes_on_from_what_it_kept() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let place = |name: &str| folder.path().join(name);
+    std::fs::create_dir(place("documents")).expect("made");
+    let write = |name: &str, text: &str| {
+        let mut file = std::fs::File::create(place("documents").join(name)).expect("made");
+        std::io::Write::write_all(&mut file, text.as_bytes()).expect("written");
+    };
+    write("a.txt", "one two");
+    write("b.txt", "Two, three!");
+    let text = |name: &str| place(name).to_string_lossy().into_owned();
+    let folders = index::Folders { folder: text("documents"), index: text("index"), pause: 0 };
+    let mut work = Work::alone(folders).expect("JSON");
+    let built = index::build(&mut work).expect("built");
+    assert_eq!((built.documents, built.words), (2, 3));
+    // Run again with what it kept, it reads only what is new.
+    std::fs::remove_file(place("documents/a.txt")).expect("removed");
+    write("aa.txt", "never read: its place is before what was done");
+    write("c.txt", "four");
+    let built = index::build(&mut work).expect("built");
+    assert_eq!((built.documents, built.words), (3, 4));
+    let index = std::fs::read(place("index/index.json")).expect("an index");
+    let index: Value = serde_json::from_slice(&index).expect("JSON");
+    assert_eq!((&index["two"], &index["four"]), (&json!(["a.txt", "b.txt"]), &json!(["c.txt"])));
 }

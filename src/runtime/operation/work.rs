@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::engine::Function;
 use super::link::{Begin, Link, say};
@@ -48,10 +48,23 @@ pub enum WorkError {
 pub struct Work {
     stage: String,
     begin: Begin,
-    link: Link,
+    /// None where there is no daemon.
+    link: Option<Link>,
 }
 
 impl Work {
+    /// Work without a daemon, for tests of a function: what it keeps is there, and nobody hears how far it is.
+    ///
+    /// # Errors
+    ///
+    /// [`WorkError::Type`] where the input cannot be written as JSON.
+    pub fn alone(input: impl Serialize) -> Result<Self, WorkError> {
+        let input =
+            serde_json::to_value(input).map_err(|source| WorkError::Type { what: "input", source })?;
+        let id = "00000000-0000-8000-8000-000000000000".to_owned();
+        Ok(Self { stage: String::new(), begin: Begin { id, input, kept: Value::Null }, link: None })
+    }
+
     /// What the operation was started with.
     pub fn input<T: DeserializeOwned>(&self) -> Result<T, WorkError> {
         serde_json::from_value(self.begin.input.clone())
@@ -72,20 +85,25 @@ impl Work {
         if bytes > KEPT_BYTES_MAX {
             return Err(WorkError::TooLong { bytes });
         }
-        self.link.keep(&state)?.map_err(WorkError::Refused)?;
+        if let Some(link) = &self.link {
+            link.keep(&state)?.map_err(WorkError::Refused)?;
+        }
         self.begin.kept = state;
         Ok(())
     }
 
     /// Says how far it is: so much, of how much in all where that is known.
     pub fn progress(&self, done: u64, total: impl Into<Option<u64>>, text: &str) -> Result<(), WorkError> {
+        if self.link.is_none() {
+            return Ok(());
+        }
         let progress = json!({"stage": self.stage, "text": text, "done": done, "total": total.into()});
         Ok(say("progress", &progress)?)
     }
 
     /// Whether it is to stop: whoever looks returns soon, with whatever error; others are ended after a while.
     pub fn is_stopped(&self) -> bool {
-        self.link.stop.load(Ordering::Relaxed)
+        self.link.as_ref().is_some_and(|link| link.stop.load(Ordering::Relaxed))
     }
 
     /// The id of the operation.
@@ -98,7 +116,7 @@ impl Work {
 pub(super) fn perform(name: &str, function: Option<&Function>, link: Link, begin: Begin) -> u8 {
     crate::log_buffer::print_all();
     let stage = name.replace('-', "_").to_lowercase();
-    let mut work = Work { stage, begin, link };
+    let mut work = Work { stage, begin, link: Some(link) };
     let result = match function {
         None => Err(format!("the charm has no work for operation `{name}`")),
         Some(function) => match catch_unwind(AssertUnwindSafe(|| function(&mut work))) {

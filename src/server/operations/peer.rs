@@ -82,4 +82,14 @@ mod tests {
         assert_eq!(users, BTreeMap::from(expected));
         assert_eq!(Peer::Unix { uid: Some(4_000_000_000) }.requestor().username, "uid 4000000000");
     }
+
+    #[test]
+    fn the_owner_is_who_runs_this_program_and_root() {
+        let own = rustix::process::geteuid().as_raw();
+        let is_owner = |uid| Peer::Unix { uid }.is_owner();
+        assert!(is_owner(Some(own)) && is_owner(Some(0)));
+        assert!(!is_owner(Some(own + 1)) && !is_owner(None));
+        let address = "192.0.2.7:1".parse().expect("an address");
+        assert!(!Peer::Tls { address, certificate: None }.is_owner());
+    }
 }
