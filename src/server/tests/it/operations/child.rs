@@ -109,7 +109,7 @@ fn what_a_program_says_is_shown() {
 fn how_a_program_failed_is_said_with_the_end_of_its_output() {
     let world = World::new();
     assert_eq!(
-        told(&world.run("echo one; echo two >&2; exit 3")),
+        told(&world.run("echo one >&2; echo two >&2; exit 3")),
         ("Failure", "ended with exit code 3: one\ntwo")
     );
     assert_eq!(told(&world.run("exit 3")), ("Failure", "ended with exit code 3"));
