@@ -3,6 +3,7 @@
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
+use std::time::Duration;
 
 use rusqlite::Connection;
 
@@ -33,6 +34,26 @@ pub enum DatabaseError {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Schema(pub(crate) &'static [&'static str]);
 
+/// How long whoever has just ended may take to let go of the directory: a program that it was starting has the lock
+/// for a moment, too.
+const LET_GO: Duration = Duration::from_secs(1);
+/// How often it is looked whether they have.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Takes the lock of a directory.
+fn take(lock: &File) -> Result<(), DatabaseError> {
+    let mut waited = Duration::ZERO;
+    loop {
+        match lock.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::WouldBlock) if waited < LET_GO => std::thread::sleep(LOOK),
+            Err(TryLockError::WouldBlock) => return Err(DatabaseError::Locked),
+            Err(TryLockError::Error(error)) => return Err(error.into()),
+        }
+        waited += LOOK;
+    }
+}
+
 /// An open database.
 ///
 /// # Guarantees
@@ -52,11 +73,7 @@ impl Database {
         let mut private = OpenOptions::new();
         private.write(true).create(true).truncate(false).mode(0o600);
         let lock = private.open(directory.join(format!("{name}.lock")))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(DatabaseError::Locked),
-            Err(TryLockError::Error(error)) => return Err(error.into()),
-        }
+        take(&lock)?;
         let path = directory.join(format!("{name}.sqlite"));
         // Made by us, for `SQLite` would let others read it; its side files take over the mode.
         private.open(&path)?;

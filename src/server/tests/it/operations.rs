@@ -12,6 +12,7 @@ mod hostile;
 mod hyperkit;
 mod kill;
 mod members;
+mod recorded;
 mod slow;
 mod trust;
 mod websocket;
