@@ -1,6 +1,7 @@
 //! A charm: what it is to Juju, what it does and when.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use charms_reactive_core::{EndpointName, Flag, Metadata};
 use charms_reactive_hookcmd::Backend;
@@ -310,7 +311,7 @@ impl App {
         Self { has_waiter_service: true, ..this }
     }
 
-    /// The same, with another way to it: a test may stand in for it.
+    /// A daemon as of [`App::daemon`], with another way to it: a test may stand in for it.
     #[must_use]
     pub fn daemon_with(mut self, open: impl Fn(&Context) -> Box<dyn Daemon> + 'static) -> Self {
         self.daemon = Some(Rc::new(open));
@@ -341,6 +342,16 @@ impl App {
     #[must_use]
     pub fn command<A: Into<String>>(self, key: OperationKey, command: impl IntoIterator<Item = A>) -> Self {
         self.does(key, Doing::Command(command.into_iter().map(Into::into).collect()))
+    }
+
+    /// Has the unit woken when an operation says how far it is, so that handlers can show it; at most so often, in
+    /// whole seconds, at least one.
+    ///
+    /// Without this, whichever hook runs next sees it: mostly `update-status`.
+    #[must_use]
+    pub fn wake_for_progress(mut self, key: OperationKey, every: Duration) -> Self {
+        self.engine.get_or_insert_with(|| Rc::new(Operations::default())).wake_for_progress(key, every);
+        self
     }
 
     fn does(mut self, key: OperationKey, doing: Doing) -> Self {

@@ -341,3 +341,20 @@ fn the_unit_wakes_by_itself() {
     world.settle();
     assert!(!daemon.exists(), "and its daemon with it");
 }
+
+#[test]
+fn progress_is_in_the_status_while_the_work_goes_on() {
+    let mut world = World::packed(400, 50, true);
+    let mut shown = String::from("Indexing");
+    for _ in 0..2 {
+        let before = shown.clone();
+        let message = |sim: &Sim| sim.unit(UNIT).expect("a unit").workload.message;
+        let is_new = |sim: &Sim| message(sim).starts_with("Indexing: ") && message(sim) != before;
+        assert!(world.sim.wait_for(PATIENCE, is_new).expect("the model works"), "{}", world.sim.transcript());
+        shown = message(&world.sim);
+    }
+    let transcript = world.sim.transcript();
+    assert!(!transcript.contains("update-status"), "{transcript}");
+    world.sim.remove_unit(UNIT).expect("removed");
+    world.settle();
+}

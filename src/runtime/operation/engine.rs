@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::rc::Rc;
+use std::time::Duration;
 
 use charms_reactive_core::json;
 use serde_json::{Value, json};
@@ -31,6 +32,9 @@ pub(crate) enum Doing {
 pub(crate) trait Engine {
     /// One more operation; it replaces one of its name.
     fn add(&self, key: OperationKey, doing: Doing);
+
+    /// Has the unit woken when an operation says how far it is, at most so often.
+    fn wake_for_progress(&self, key: OperationKey, every: Duration);
 
     /// Whether there is one of this name.
     fn has(&self, name: &str) -> bool;
@@ -82,11 +86,17 @@ impl fmt::Display for Progress {
 #[derive(Default)]
 pub(crate) struct Operations {
     all: RefCell<BTreeMap<&'static str, (OperationKey, Doing)>>,
+    /// For whose progress the unit is woken, and how often at most.
+    wakes: RefCell<BTreeMap<&'static str, Duration>>,
 }
 
 impl Engine for Operations {
     fn add(&self, key: OperationKey, doing: Doing) {
         self.all.borrow_mut().insert(key.name(), (key, doing));
+    }
+
+    fn wake_for_progress(&self, key: OperationKey, every: Duration) {
+        self.wakes.borrow_mut().insert(key.name(), every);
     }
 
     fn has(&self, name: &str) -> bool {
@@ -221,6 +231,9 @@ impl Operations {
 
     fn start(&self, daemon: &dyn Daemon, name: &str, current: &Current) -> Result<Stage, String> {
         let mut inputs = json!({"name": name, "input": current.input});
+        if let Some(every) = self.wakes.borrow().get(name) {
+            inputs["wake_every"] = json!(every.as_secs().max(1));
+        }
         let kind = match self.all.borrow().get(name) {
             Some((_, Doing::Command(command))) => {
                 inputs["command"] = json!(command);

@@ -15,8 +15,10 @@ mod leftover;
 mod line;
 mod run;
 
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
+use std::time::Duration;
 
 use charms_reactive_core::UnitName;
 use charms_reactive_core::operation::{Class, End, Fault};
@@ -58,9 +60,16 @@ struct Inputs {
     /// What it is given.
     #[serde(default)]
     input: Value,
+    /// How often the unit is woken, at most, when it says how far it is: seconds; not at all where it is missing.
+    #[serde(default)]
+    wake_every: Option<NonZeroU32>,
 }
 
 impl Inputs {
+    fn wake_every(&self) -> Option<Duration> {
+        self.wake_every.map(|seconds| Duration::from_secs(seconds.get().into()))
+    }
+
     fn parse(inputs: &Value) -> Result<Self, String> {
         let inputs: Self = serde_json::from_value(inputs.clone()).map_err(|error| error.to_string())?;
         let is_mark = |letter: char| letter.is_ascii_alphanumeric() || "-_".contains(letter);
@@ -97,10 +106,13 @@ impl Kind for CharmWork {
         Box::pin(async move {
             match Inputs::parse(&work.inputs) {
                 Err(text) => End::Failure(Fault::new(400, text)),
-                Ok(Inputs { name, input, .. }) => {
+                Ok(inputs) => {
+                    let wake_every = inputs.wake_every();
+                    let Inputs { name, input, .. } = inputs;
                     let path = place.charm.join("dispatch");
                     let arguments = vec!["work".to_owned(), name];
-                    let program = Program { path, arguments, input, place, is_told_on_stdin: true };
+                    let program =
+                        Program { path, arguments, input, place, wake_every, is_told_on_stdin: true };
                     run::run(work, program).await
                 }
             }
@@ -137,11 +149,14 @@ impl Kind for Command {
         Box::pin(async move {
             match Inputs::parse(&work.inputs) {
                 Err(text) => End::Failure(Fault::new(400, text)),
-                Ok(Inputs { command, input, .. }) => {
+                Ok(inputs) => {
+                    let wake_every = inputs.wake_every();
+                    let Inputs { command, input, .. } = inputs;
                     let mut words = command.into_iter();
                     let path = PathBuf::from(words.next().unwrap_or_default());
                     let arguments = words.collect();
-                    let program = Program { path, arguments, input, place, is_told_on_stdin: false };
+                    let program =
+                        Program { path, arguments, input, place, wake_every, is_told_on_stdin: false };
                     run::run(work, program).await
                 }
             }
@@ -176,6 +191,7 @@ mod tests {
         }
         check(&work, json!({"name": "a", "command": ["/bin/true"]}), "for work of the kind `command`");
         check(&work, json!({"name": "a", "size": 1}), "unknown field `size`");
+        check(&work, json!({"name": "a", "wake_every": 0}), "expected a nonzero u32");
         check(&command, json!({"name": "a"}), "`command` is missing");
         check(&command, json!({"name": "a", "command": ["true"]}), "expected an absolute path");
         let draft = command.draft(Some(Class::Durable), json!({"name": "a", "command": ["/bin/true"]}));

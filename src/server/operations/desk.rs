@@ -519,6 +519,7 @@ impl Desk {
             connections,
             attach: self.attach,
             operations: self.operations.clone(),
+            announce: self.announce.clone(),
         };
         let task = self.runtime.spawn(async move { kind.run(work).await });
         self.running.insert(id, Running { stop, connections: sender, task: task.abort_handle() });

@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::demo::Demo;
 use super::desk::{Operations, Unavailable};
+use super::settings::Announce;
 
 /// A kind of work that can be started by name.
 pub trait Kind: Send + Sync {
@@ -95,6 +96,8 @@ pub struct Work {
     /// How long clients may take to connect.
     pub attach: Duration,
     pub(super) operations: Operations,
+    /// Who can wake the unit.
+    pub(super) announce: Option<Arc<dyn Announce>>,
 }
 
 impl Work {
@@ -128,6 +131,19 @@ impl Work {
         let id = self.id;
         // Of an operation that is over, nobody wants to know.
         self.operations.post(move |turn| drop(turn.registry.progress(id, &progress, turn.now)));
+    }
+
+    /// Has the unit woken to see how far it has come, if its end is to be seen by the unit, too; waits for nothing.
+    pub fn announce(&self) {
+        if let Some(announce) = self.announce.clone() {
+            let id = self.id;
+            // It waits for the disk.
+            self.operations.post(move |turn| {
+                if turn.registry.get(id).is_ok_and(|operation| operation.record().in_outbox) {
+                    announce.announce(id);
+                }
+            });
+        }
     }
 
     /// Adds to what can be seen of it, and has it kept: from here a durable operation goes on.

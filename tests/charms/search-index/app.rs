@@ -1,5 +1,7 @@
 //! An index that is built in the background, with its progress in the status.
 
+use std::time::Duration;
+
 use charms_reactive::operation;
 use charms_reactive::prelude::*;
 
@@ -18,6 +20,7 @@ pub(crate) const REINDEX: OperationKey = OperationKey::new("reindex");
 pub(crate) fn app() -> App {
     App::new(metadata())
         .work(REINDEX, build)
+        .wake_for_progress(REINDEX, Duration::from_secs(5))
         .handler(reindex, any([options::FOLDER.changed(), options::INDEX.changed()]))
         .handler(show_progress, when(REINDEX.running()))
         .handler(publish, when(REINDEX.success()))

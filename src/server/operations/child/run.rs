@@ -40,6 +40,8 @@ pub(super) struct Program {
     pub(super) arguments: Vec<String>,
     pub(super) input: Value,
     pub(super) place: Place,
+    /// How often the unit is woken, at most, for what it says of how far it is.
+    pub(super) wake_every: Option<Duration>,
     /// Whether it listens on stdin, so that it can stop by itself.
     pub(super) is_told_on_stdin: bool,
 }
@@ -117,6 +119,10 @@ struct Following {
     /// What is to be told, and when it was told last.
     progress: Option<Progress>,
     told: Option<Instant>,
+    wake_every: Option<Duration>,
+    /// Since when the unit has not been woken for it; whether there is something to see.
+    woken: Instant,
+    is_news: bool,
 }
 
 async fn follow(mut work: Work, program: &Program, mut child: Child, group: Group) -> End {
@@ -128,7 +134,7 @@ async fn follow(mut work: Work, program: &Program, mut child: Child, group: Grou
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     let (Some(stdout), Some(stderr)) = (stdout, stderr) else { unreachable!("both are pipes") };
     let (mut said, mut errors) = (Lines::new(stdout), Lines::new(stderr));
-    let mut following = Following::new(&work);
+    let mut following = Following::new(&work, program.wake_every);
     let (mut is_said, mut is_errors_over) = (false, false);
     let mut exit: Option<ExitStatus> = None;
     // When the child is sent SIGTERM; when nothing more is expected of its pipes.
@@ -187,7 +193,7 @@ async fn sleep_until(deadline: Option<Instant>) {
 }
 
 impl Following {
-    fn new(work: &Work) -> Self {
+    fn new(work: &Work, wake_every: Option<Duration>) -> Self {
         Self {
             id: work.id.to_string(),
             result: Value::Null,
@@ -197,6 +203,9 @@ impl Following {
             logged: 0,
             progress: None,
             told: None,
+            wake_every,
+            woken: Instant::now(),
+            is_news: false,
         }
     }
 
@@ -225,18 +234,32 @@ impl Following {
         }
     }
 
-    /// When it is to be told how far the work is.
+    /// When there is something to be told of how far the work is.
     fn due(&self) -> Option<Instant> {
+        [self.progress_due(), self.wake_due()].into_iter().flatten().min()
+    }
+
+    fn progress_due(&self) -> Option<Instant> {
         self.progress.as_ref()?;
         Some(self.told.map_or_else(Instant::now, |told| told + PROGRESS_EVERY))
     }
 
+    fn wake_due(&self) -> Option<Instant> {
+        self.wake_every.filter(|_| self.is_news).map(|every| self.woken + every)
+    }
+
     fn tell_progress(&mut self, work: &Work) {
-        if self.due().is_some_and(|due| due <= Instant::now())
+        let is_due = |due: Option<Instant>| due.is_some_and(|due| due <= Instant::now());
+        if is_due(self.progress_due())
             && let Some(progress) = self.progress.take()
         {
             self.told = Some(Instant::now());
+            self.is_news = true;
             work.progress(progress);
+        }
+        if is_due(self.wake_due()) {
+            (self.woken, self.is_news) = (Instant::now(), false);
+            work.announce();
         }
     }
 

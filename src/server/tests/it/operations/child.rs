@@ -2,11 +2,13 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use charms_reactive_core::operation::{Class, OperationId};
 use charms_reactive_server::operations::{
-    CharmWork, Command, Kind as _, Kinds, Memory, Operations, Place, RESULT_BYTES_MAX, Settings,
+    Announce, CharmWork, Command, Kind as _, Kinds, Memory, Operations, Place, RESULT_BYTES_MAX, Settings,
     end_leftovers,
 };
 use serde_json::{Value, json};
@@ -28,10 +30,14 @@ fn place(folder: &Path) -> Place {
 
 impl World {
     fn new() -> Self {
+        Self::announced_by(None)
+    }
+
+    fn announced_by(announce: Option<Arc<dyn Announce>>) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let place = place(folder.path());
         let kinds = Kinds::standard().with(CharmWork(place.clone())).with(Command(place));
-        let settings = Settings { grace: Duration::from_millis(500), ..Settings::default() };
+        let settings = Settings { grace: Duration::from_millis(500), announce, ..Settings::default() };
         let runtime = runtime();
         let operations = Operations::start(Box::new(Memory), kinds, &settings, runtime.handle().clone());
         Self { folder, runtime, operations: operations.expect("started") }
@@ -103,6 +109,47 @@ fn what_a_program_says_is_shown() {
     let variables = read("variables");
     assert!(variables.contains(&format!("CHARMD_OPERATION={id}\n")), "{variables}");
     assert!(variables.contains("JUJU_UNIT_NAME=web/0\n"), "{variables}");
+}
+
+/// Who was announced, how often.
+#[derive(Debug, Default)]
+struct Heard(AtomicUsize);
+
+impl Announce for Heard {
+    fn announce(&self, _: OperationId) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn acknowledged(&self, _: OperationId) {}
+}
+
+#[test]
+fn the_unit_is_woken_for_progress_no_more_often_than_it_wants() {
+    let heard = Arc::new(Heard::default());
+    let world = World::announced_by(Some(heard.clone()));
+    let script = r#"
+        for number in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25; do
+            echo '{"progress": {"done": '$number', "total": 25}}'
+            sleep 0.1
+        done
+    "#;
+    let run = |wake_every: Value, in_outbox: bool| {
+        let kind = Command(place(world.folder.path()));
+        let mut inputs = json!({"name": "test", "command": ["/bin/sh", "-c", script]});
+        inputs["wake_every"] = wake_every;
+        let mut draft = kind.draft(Some(Class::Durable), inputs).expect("a draft");
+        draft.in_outbox = in_outbox;
+        let before = heard.0.load(Ordering::Relaxed);
+        let created = world.runtime.block_on(world.operations.act(move |turn| turn.create(draft)));
+        let ended = world.end(created.expect("kept").expect("made").id());
+        assert_eq!(told(&ended), ("Success", ""));
+        heard.0.load(Ordering::Relaxed) - before
+    };
+    // Once for the end, and for 2.5 seconds of progress at most twice; on a busy machine it takes longer.
+    let woken = run(json!(1), true);
+    assert!((2..=9).contains(&woken), "{woken} times");
+    assert_eq!(run(Value::Null, true), 1, "only for the end");
+    assert_eq!(run(json!(1), false), 0, "of an operation that is nothing to the unit");
 }
 
 #[test]
