@@ -31,8 +31,9 @@ impl Committed {
 /// Does everything that the dispatch planned, in an order that can be done again.
 ///
 /// First files, and what follows from them, and what the daemon is told; then what Juju holds back until the
-/// dispatch ends well (secrets, relation data, ports, storage, state); last what Juju does not hold back (statuses, the workload's
-/// version, settings of the leader, the action's result), and a restart of the machine, which waits for the end.
+/// dispatch ends well (secrets, relation data, ports, storage, state); last what Juju does not hold back (statuses,
+/// the workload's version, settings of the leader, the action's result), and a restart of the machine, which waits
+/// for the end.
 ///
 /// Tells whether anything changed, and what has to be saved last of all.
 ///

@@ -39,6 +39,21 @@ enum Deed {
     Forget { name: String },
 }
 
+impl Deed {
+    /// Whether an earlier one need not be done, where this is.
+    fn supersedes(&self, earlier: &Self) -> bool {
+        match (self, earlier) {
+            (Self::Say { unit, path, .. }, Self::Say { unit: other, path: before, .. }) => {
+                unit == other && path == before
+            }
+            (Self::Forget { name }, Self::Declare { name: other, .. } | Self::Forget { name: other }) => {
+                name == other
+            }
+            (later, earlier) => later == earlier,
+        }
+    }
+}
+
 /// The service, as one endpoint sees it.
 pub(super) struct Service<'a> {
     dispatch: &'a Dispatch,
@@ -237,9 +252,9 @@ impl<'a> Service<'a> {
 
     fn add(&self, deed: Deed) {
         let mut untold = self.untold();
-        if !untold.contains(&deed) {
-            untold.push(deed);
-        }
+        // So there are never more than there are paths and waiters, however long the service is away.
+        untold.retain(|earlier| !deed.supersedes(earlier));
+        untold.push(deed);
         self.keep_untold(&untold);
     }
 
@@ -285,6 +300,29 @@ fn split(name: &str) -> Option<(UnitName, VariablePath)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_untold_does_not_grow_while_the_service_is_away() {
+        let say = |path: &str, text: Option<&str>| Deed::Say {
+            unit: UnitName::parse("db/0").expect("a name"),
+            path: path.to_owned(),
+            text: text.map(str::to_owned),
+        };
+        let declare = |number: u32| Deed::Declare { name: "w".to_owned(), waiter: number.into() };
+        let forget = || Deed::Forget { name: "w".to_owned() };
+        for (later, earlier, expected) in [
+            (say("/a", Some("2")), say("/a", Some("1")), true),
+            (say("/a", None), say("/a", Some("1")), true),
+            (say("/b", None), say("/a", Some("1")), false),
+            (forget(), declare(1), true),
+            (forget(), forget(), true),
+            (declare(1), forget(), false),
+            (declare(1), declare(1), true),
+            (declare(1), say("/a", None), false),
+        ] {
+            assert_eq!(later.supersedes(&earlier), expected, "{later:?} after {earlier:?}");
+        }
+    }
 
     #[test]
     fn a_variable_tells_unit_and_path() {
