@@ -318,7 +318,7 @@ impl App {
         self
     }
 
-    /// Has a function that works for an [operation](crate::operation): in a process of its own, when hooks have
+    /// Has a function that works for an [operation]: in a process of its own, when hooks have
     /// ended.
     ///
     /// The charm has a daemon then, as with [`App::daemon`].
@@ -335,7 +335,7 @@ impl App {
         self.does(key, Doing::Function(Box::new(run)))
     }
 
-    /// Has a program that works for an [operation](crate::operation): its absolute path, then its arguments.
+    /// Has a program that works for an [operation]: its absolute path, then its arguments.
     ///
     /// It is told its input on stdin, may say how far it is on stdout, and succeeds with exit code 0; the page on
     /// operations says how.
