@@ -14,6 +14,7 @@
 #[expect(dead_code, reason = "shared with the tests")]
 #[path = "../tests/it/charmd.rs"]
 mod charmd;
+#[expect(dead_code, reason = "shared with the tests")]
 #[path = "../../../tests/support/lxd.rs"]
 mod lxd;
 
