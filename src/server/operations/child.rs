@@ -103,20 +103,10 @@ impl Kind for CharmWork {
 
     fn run(&self, work: Work) -> Pin<Box<dyn Future<Output = End> + Send>> {
         let place = self.0.clone();
-        Box::pin(async move {
-            match Inputs::parse(&work.inputs) {
-                Err(text) => End::Failure(Fault::new(400, text)),
-                Ok(inputs) => {
-                    let wake_every = inputs.wake_every();
-                    let Inputs { name, input, .. } = inputs;
-                    let path = place.charm.join("dispatch");
-                    let arguments = vec!["work".to_owned(), name];
-                    let program =
-                        Program { path, arguments, input, place, wake_every, is_told_on_stdin: true };
-                    run::run(work, program).await
-                }
-            }
-        })
+        let dispatch = place.charm.join("dispatch");
+        Box::pin(run_program(work, place, true, |inputs| {
+            (dispatch, vec!["work".to_owned(), inputs.name.clone()])
+        }))
     }
 }
 
@@ -145,23 +135,28 @@ impl Kind for Command {
     }
 
     fn run(&self, work: Work) -> Pin<Box<dyn Future<Output = End> + Send>> {
-        let place = self.0.clone();
-        Box::pin(async move {
-            match Inputs::parse(&work.inputs) {
-                Err(text) => End::Failure(Fault::new(400, text)),
-                Ok(inputs) => {
-                    let wake_every = inputs.wake_every();
-                    let Inputs { command, input, .. } = inputs;
-                    let mut words = command.into_iter();
-                    let path = PathBuf::from(words.next().unwrap_or_default());
-                    let arguments = words.collect();
-                    let program =
-                        Program { path, arguments, input, place, wake_every, is_told_on_stdin: false };
-                    run::run(work, program).await
-                }
-            }
-        })
+        Box::pin(run_program(work, self.0.clone(), false, |inputs| {
+            let mut words = inputs.command.iter().cloned();
+            (words.next().unwrap_or_default().into(), words.collect())
+        }))
     }
+}
+
+/// Runs the program, with the arguments, that its inputs ask for.
+async fn run_program(
+    work: Work,
+    place: Place,
+    is_told_on_stdin: bool,
+    asked: impl FnOnce(&Inputs) -> (PathBuf, Vec<String>),
+) -> End {
+    let inputs = match Inputs::parse(&work.inputs) {
+        Ok(inputs) => inputs,
+        Err(text) => return End::Failure(Fault::new(400, text)),
+    };
+    let (path, arguments) = asked(&inputs);
+    let wake_every = inputs.wake_every();
+    let program = Program { path, arguments, input: inputs.input, place, wake_every, is_told_on_stdin };
+    run::run(work, program).await
 }
 
 fn drafted(kind: &impl Kind, class: Option<Class>, name: &str, inputs: Value) -> Draft {
